@@ -1,0 +1,162 @@
+"""Reading the record back. Where a thing has revisions, the latest is read unless all are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session, aliased
+
+from trialflow.checks.finding import Finding
+from trialflow.registry.canonical import parsed
+from trialflow.registry.looks import look_of
+from trialflow.registry.record import (
+    Event,
+    EventKind,
+    Message,
+    StoredDecision,
+    StoredMemo,
+    StoredMessage,
+    StoredSummary,
+)
+from trialflow.registry.schema import (
+    DecisionRow,
+    EventRow,
+    FindingRow,
+    LookRow,
+    MemoRow,
+    MessageRow,
+    PostingRow,
+    SummaryRow,
+)
+from trialflow.spec.look import Look
+
+IDENTITY: Mapping[type[Any], tuple[str, ...]] = {
+    SummaryRow: ("slug", "as_of"),
+    LookRow: ("slug", "as_of", "variant", "metric", "purpose"),
+    FindingRow: ("slug", "as_of", "check_name"),
+    DecisionRow: ("slug", "as_of"),
+    MemoRow: ("slug", "as_of", "kind"),
+}
+"""What makes two rows revisions of the same thing; also the order things are read in."""
+
+
+def _rows(table: type[Any], *, every: bool = False, **wanted: object) -> Select[Any]:
+    """Rows whose columns equal what is wanted (None: anything), in an order that does not depend on writing."""
+    columns = [getattr(table, name) for name in IDENTITY[table]]
+    query = select(table).filter_by(**{name: value for name, value in wanted.items() if value is not None})
+    if not every:
+        other = aliased(table)
+        same = and_(*(getattr(other, name) == getattr(table, name) for name in IDENTITY[table]))
+        query = query.where(table.revision == select(func.max(other.revision)).where(same).scalar_subquery())
+    return query.order_by(*columns, table.revision)
+
+
+def looks(session: Session, slug: str, *, revisions: bool = False) -> tuple[Look, ...]:
+    """The ledger of an experiment, by day."""
+    return tuple(look_of(row.document) for row in session.scalars(_rows(LookRow, every=revisions, slug=slug)))
+
+
+def findings(
+    session: Session, slug: str, *, as_of: date | None = None, check: str | None = None, revisions: bool = False
+) -> tuple[Finding, ...]:
+    """Findings of an experiment, by day and check."""
+    query = _rows(FindingRow, every=revisions, slug=slug, as_of=as_of, check_name=check)
+    return tuple(Finding.from_document(parsed(row.document)) for row in session.scalars(query))
+
+
+def summaries(
+    session: Session, slug: str, *, as_of: date | None = None, revisions: bool = False
+) -> tuple[StoredSummary, ...]:
+    """Summaries of an experiment, by day."""
+    return tuple(
+        StoredSummary(
+            slug=slug,
+            as_of=row.as_of,
+            revision=row.revision,
+            data_fingerprint=row.data_fingerprint,
+            document=parsed(row.document),
+            recorded_at=row.recorded_at,
+        )
+        for row in session.scalars(_rows(SummaryRow, every=revisions, slug=slug, as_of=as_of))
+    )
+
+
+def decisions(session: Session, slug: str, *, revisions: bool = False) -> tuple[StoredDecision, ...]:
+    """Verdicts on an experiment, by day."""
+    return tuple(
+        StoredDecision(
+            slug=slug,
+            as_of=row.as_of,
+            revision=row.revision,
+            fingerprint=row.fingerprint,
+            document=parsed(row.document),
+            recorded_at=row.recorded_at,
+        )
+        for row in session.scalars(_rows(DecisionRow, every=revisions, slug=slug))
+    )
+
+
+def memos(
+    session: Session, slug: str, *, as_of: date | None = None, kind: str | None = None, revisions: bool = False
+) -> tuple[StoredMemo, ...]:
+    """Memos of an experiment, by day and kind."""
+    return tuple(
+        StoredMemo(
+            slug=slug,
+            kind=row.kind,
+            as_of=row.as_of,
+            revision=row.revision,
+            documents=parsed(row.documents),
+            recorded_at=row.recorded_at,
+        )
+        for row in session.scalars(_rows(MemoRow, every=revisions, slug=slug, as_of=as_of, kind=kind))
+    )
+
+
+def events(session: Session, slug: str | None = None) -> tuple[Event, ...]:
+    """What happened to an experiment (or to all), by day and order of recording."""
+    query = select(EventRow).order_by(EventRow.slug, EventRow.as_of, EventRow.id)
+    rows = session.scalars(query if slug is None else query.filter_by(slug=slug))
+    return tuple(
+        Event(
+            slug=row.slug,
+            kind=EventKind(row.kind),
+            as_of=row.as_of,
+            key=row.key,
+            detail=parsed(row.detail),
+            by=row.by,
+            sequence=row.id,
+            recorded_at=row.recorded_at,
+        )
+        for row in rows
+    )
+
+
+def messages(
+    session: Session, *, slug: str | None = None, key: str | None = None, waiting: bool = False
+) -> tuple[StoredMessage, ...]:
+    """Messages in the order of intent; `waiting` for those that are not out yet."""
+    query = (
+        select(MessageRow, PostingRow).outerjoin(PostingRow, PostingRow.key == MessageRow.key).order_by(MessageRow.id)
+    )
+    if slug is not None:
+        query = query.where(MessageRow.slug == slug)
+    if key is not None:
+        query = query.where(MessageRow.key == key)
+    if waiting:
+        query = query.where(PostingRow.key.is_(None))
+    return tuple(_message(intent, posting) for intent, posting in session.execute(query))
+
+
+def _message(intent: MessageRow, posting: PostingRow | None) -> StoredMessage:
+    texts = {"key": intent.key, "channel": intent.channel, "thread": intent.thread}
+    return StoredMessage(
+        message=Message(**texts, payload=parsed(intent.payload)),
+        slug=intent.slug,
+        intended_at=intent.intended_at,
+        posted_at=posting.posted_at if posting else None,
+        ts=posting.ts if posting else "",
+    )

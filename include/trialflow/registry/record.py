@@ -1,0 +1,167 @@
+"""What the registry hands out: frozen, with documents as plain JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from trialflow.spec.experiment import Calendar
+
+if TYPE_CHECKING:
+    from trialflow.spec.amendment import Difference
+
+
+class EventKind(StrEnum):
+    """What can happen to an experiment."""
+
+    REGISTERED = "registered"
+    AMENDED = "amended"
+    VALIDATED = "validated"
+    VALIDATION_FAILED = "validation_failed"
+    WAIVED = "waived"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    STOPPED = "stopped"
+    ANALYSIS_DUE = "analysis_due"
+    ANALYSED = "analysed"
+    DECIDED = "decided"
+    SIGNED = "signed"
+    EXTENDED = "extended"
+    ROLLOUT_STEP = "rollout_step"
+    LAUNCHED = "launched"
+    ROLLED_BACK = "rolled_back"
+    WITHDRAWN = "withdrawn"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened as of a day. `sequence` orders events of one experiment by recording."""
+
+    slug: str
+    kind: EventKind
+    as_of: date
+    key: str = ""
+    detail: Mapping[str, Any]
+    by: str = ""
+    sequence: int = 0
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """The answer of a registration: the version in force, whether it is new, and what differs from the one before."""
+
+    slug: str
+    version: int
+    created: bool
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def amended(self) -> bool:
+        """Whether this registration recorded an amendment."""
+        return self.created and self.version > 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPromise:
+    """One version of a promise: `document` is what was fingerprinted, `plan` what registration computed."""
+
+    slug: str
+    version: int
+    fingerprint: str
+    document: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    reason: str
+    by: str
+    recorded_at: datetime
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar of the promise."""
+        return Calendar.model_validate(self.document["experiment"]["calendar"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """A later version of a promise: why it was made, by whom, and field by field what changed."""
+
+    slug: str
+    version: int
+    reason: str
+    by: str
+    recorded_at: datetime
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSummary:
+    """A summary as it was recorded."""
+
+    slug: str
+    as_of: date
+    revision: int
+    data_fingerprint: str
+    document: Mapping[str, Any]
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDecision:
+    """A decision as it was recorded; `document` is what `Decision.document()` gave."""
+
+    slug: str
+    as_of: date
+    revision: int
+    fingerprint: str
+    document: Mapping[str, Any]
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMemo:
+    """A memo as it was recorded: `documents` maps a format ("markdown", "html", "slack" …) to its text."""
+
+    slug: str
+    kind: str
+    as_of: date
+    revision: int
+    documents: Mapping[str, str]
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message to post. `key` says what it tells, once and for all; `thread` is the key of the message it answers."""
+
+    key: str
+    channel: str
+    payload: Mapping[str, Any]
+    thread: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """An intended message and, once it is posted, the messenger's `ts` of it."""
+
+    message: Message
+    slug: str | None
+    intended_at: datetime
+    posted_at: datetime | None
+    ts: str
+
+    @property
+    def posted(self) -> bool:
+        """Whether the message is out."""
+        return self.posted_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """The revision in force after a write, and whether the write made it."""
+
+    revision: int
+    created: bool

@@ -1,0 +1,236 @@
+"""The registry: one door to the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from itertools import groupby
+from typing import Any, Self
+
+from sqlalchemy import Engine, select
+from sqlalchemy.engine import URL
+from sqlalchemy.orm import Session
+
+from trialflow.checks.finding import Finding
+from trialflow.errors import RegistryError
+from trialflow.registry import connection, life, promises, reading, writer
+from trialflow.registry.digest import digest
+from trialflow.registry.life import Life, Stage
+from trialflow.registry.migration import prepare
+from trialflow.registry.record import (
+    Amendment,
+    Event,
+    Message,
+    Registered,
+    StoredDecision,
+    StoredMemo,
+    StoredMessage,
+    StoredPromise,
+    StoredSummary,
+)
+from trialflow.registry.schema import PostingRow
+from trialflow.registry.writer import Writer
+from trialflow.spec.look import Look
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class Registry:
+    """The append-only record of all experiments.
+
+    Compute first, then write: `append` holds the experiment's lock (on SQLite the whole file's) until its block ends, and
+    a second `append` inside it would wait for itself. Reads never wait. Any number of processes may use the same record;
+    open it after forking.
+    """
+
+    def __init__(self, engine: Engine, *, clock: Clock = utc_now) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    @classmethod
+    def open(cls, url: str | URL, *, migrate: bool = True, clock: Clock = utc_now) -> Self:
+        """Open the record at a URL, `sqlite:///<file>` or `postgresql://…`, and bring it to this version's schema.
+
+        Raises NotSupportedError for other databases; RegistryError when the record is newer than this version, or older
+        while `migrate` is off.
+        """
+        engine = connection.engine_of(url)
+        prepare(engine, migrate=migrate)
+        return cls(engine, clock=clock)
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    # Writing
+
+    def register(
+        self,
+        promise_document: Mapping[str, Any],
+        plan_document: Mapping[str, Any],
+        fingerprint: str,
+        slug: str,
+        by: str,
+        reason: str = "",
+        *,
+        as_of: date | None = None,
+    ) -> Registered:
+        """Lock a promise, or record an amendment of it.
+
+        The fingerprint in force again: nothing is recorded. Other content: with a reason an amendment, without one
+        LockedError. `as_of` is the day the event is told for (default: today, UTC); it never decides a stage.
+        """
+        now = self._clock()
+        offered = promises.offer(
+            slug=slug,
+            fingerprint=fingerprint,
+            document=promise_document,
+            plan=plan_document,
+            reason=reason,
+            by=by,
+            now=now,
+        )
+        with connection.writing(self._engine, slug) as session:
+            return promises.register(session, offered, as_of or now.date())
+
+    @contextmanager
+    def append(self, slug: str) -> Iterator[Writer]:
+        """One transaction on one experiment: all of it is recorded at the end of the block, or nothing.
+
+        Raises UnknownExperimentError.
+        """
+        with connection.writing(self._engine, slug) as session:
+            promises.known(session, slug)
+            yield Writer(session, slug, self._clock())
+
+    def intend(self, message: Message) -> bool:
+        """Put a message that speaks of several experiments into the outbox; False when its key is known."""
+        with connection.writing(self._engine, f"message {message.key}") as session:
+            return writer.intend(session, message, None, self._clock())
+
+    def posted(self, key: str, ts: str) -> bool:
+        """Record that a message is out; False when that stands already. Raises RegistryError for an unknown key."""
+        with connection.writing(self._engine, f"message {key}") as session:
+            if not reading.messages(session, key=key):
+                message = f"no message {key!r} was intended; record the intent before posting"
+                raise RegistryError(message)
+            if session.scalar(select(PostingRow.key).filter_by(key=key)) is not None:
+                return False
+            session.add(PostingRow(key=key, ts=ts, posted_at=self._clock()))
+            return True
+
+    # Reading
+
+    def slugs(self) -> tuple[str, ...]:
+        """Every registered experiment."""
+        return tuple(promise.slug for promise in self.promises())
+
+    def promise(self, slug: str) -> StoredPromise:
+        """The promise in force. Raises UnknownExperimentError."""
+        with self._read() as session:
+            return promises.known(session, slug)
+
+    def promises(self) -> tuple[StoredPromise, ...]:
+        """The promise in force of every experiment, by slug."""
+        with self._read() as session:
+            return promises.all_in_force(session)
+
+    def versions(self, slug: str) -> tuple[StoredPromise, ...]:
+        """Every version of a promise, oldest first."""
+        with self._read() as session:
+            return promises.versions(session, slug)
+
+    def amendments(self, slug: str) -> tuple[Amendment, ...]:
+        """Every change of a promise after its registration, field by field, oldest first."""
+        with self._read() as session:
+            return promises.amendments(session, slug)
+
+    def events(self, slug: str) -> tuple[Event, ...]:
+        """What happened to an experiment, by day and order of recording."""
+        with self._read() as session:
+            return reading.events(session, slug)
+
+    def looks(self, slug: str, *, revisions: bool = False) -> tuple[Look, ...]:
+        """The ledger of alpha: each look in its latest revision, or all revisions."""
+        with self._read() as session:
+            return reading.looks(session, slug, revisions=revisions)
+
+    def findings(
+        self, slug: str, as_of: date | None = None, check: str | None = None, *, revisions: bool = False
+    ) -> tuple[Finding, ...]:
+        """Findings by day and check, each in its latest revision, or all revisions."""
+        with self._read() as session:
+            return reading.findings(session, slug, as_of=as_of, check=check, revisions=revisions)
+
+    def summaries(self, slug: str, as_of: date | None = None, *, revisions: bool = False) -> tuple[StoredSummary, ...]:
+        """Summaries by day, each in its latest revision, or all revisions."""
+        with self._read() as session:
+            return reading.summaries(session, slug, as_of=as_of, revisions=revisions)
+
+    def decisions(self, slug: str, *, revisions: bool = False) -> tuple[StoredDecision, ...]:
+        """Verdicts by day, each in its latest revision, or all revisions."""
+        with self._read() as session:
+            return reading.decisions(session, slug, revisions=revisions)
+
+    def memos(
+        self, slug: str, as_of: date | None = None, kind: str | None = None, *, revisions: bool = False
+    ) -> tuple[StoredMemo, ...]:
+        """Memos by day and kind, each in its latest revision, or all revisions."""
+        with self._read() as session:
+            return reading.memos(session, slug, as_of=as_of, kind=kind, revisions=revisions)
+
+    def messages(self, slug: str | None = None) -> tuple[StoredMessage, ...]:
+        """Messages in the order of intent, of one experiment or all."""
+        with self._read() as session:
+            return reading.messages(session, slug=slug)
+
+    def message(self, key: str) -> StoredMessage | None:
+        """One message by its key."""
+        with self._read() as session:
+            return next(iter(reading.messages(session, key=key)), None)
+
+    def outbox(self) -> tuple[StoredMessage, ...]:
+        """Messages that are intended and not out yet, oldest intent first."""
+        with self._read() as session:
+            return reading.messages(session, waiting=True)
+
+    def life(self, slug: str, as_of: date) -> Life:
+        """Where an experiment stands at the end of a day. Raises UnknownExperimentError."""
+        with self._read() as session:
+            calendar = promises.known(session, slug).calendar
+            return life.fold(reading.events(session, slug), calendar, as_of)
+
+    def lives(self, as_of: date) -> dict[str, Life]:
+        """Where every experiment stands at the end of a day."""
+        with self._read() as session:
+            by_slug = {slug: tuple(told) for slug, told in groupby(reading.events(session), lambda event: event.slug)}
+            return {
+                promise.slug: life.fold(by_slug[promise.slug], promise.calendar, as_of)
+                for promise in promises.all_in_force(session)
+            }
+
+    def in_stage(self, as_of: date, *stages: Stage) -> tuple[str, ...]:
+        """Slugs of the experiments that are in one of the stages at the end of a day, by slug."""
+        return tuple(slug for slug, standing in self.lives(as_of).items() if standing.stage in stages)
+
+    def digest(self, slug: str) -> str:
+        """A hash over all that is recorded about an experiment but clocks, people and the order of writing days."""
+        with self._read() as session:
+            return digest(session, slug)
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
+        with connection.reading(self._engine) as session:
+            yield session
