@@ -1,0 +1,52 @@
+"""The fingerprint of a promise: what is locked at registration and checked again in every run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from trialflow.errors import NotSupportedError
+from trialflow.spec.experiment import Experiment
+from trialflow.spec.metric import Metric
+from trialflow.spec.promise import Plan, Promise
+from trialflow.spec.source import SOURCE_ADAPTER
+
+SCHEMA_VERSION = 1
+
+
+def document(promise: Promise) -> dict[str, Any]:
+    """The promise as JSON values: only what was stated, in the experiment, its metrics and their sources."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "experiment": promise.experiment.stated(),
+        "metrics": {name: promise.metrics[name].stated() for name in sorted(promise.metrics)},
+        "sources": {name: promise.sources[name].stated() for name in sorted(promise.sources)},
+    }
+
+
+def fingerprint(promise: Promise) -> str:
+    """SHA-256 (64 hex digits) of the canonical JSON of `document`: the order of keys and unstated defaults do not matter."""
+    return fingerprint_of(document(promise))
+
+
+def fingerprint_of(stated: Mapping[str, Any]) -> str:
+    """SHA-256 (64 hex digits) of a promise's document."""
+    canonical = json.dumps(stated, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def from_document(stated: Mapping[str, Any], plan: Plan | None = None) -> Promise:
+    """The inverse of `document`. Raises NotSupportedError for a document of a newer schema."""
+    version = stated["schema_version"]
+    if version > SCHEMA_VERSION:
+        raise NotSupportedError(
+            f"The stored promise has schema version {version}, this Trialflow reads up to {SCHEMA_VERSION}: upgrade Trialflow."
+        )
+    return Promise(
+        experiment=Experiment.model_validate_json(json.dumps(stated["experiment"])),
+        metrics={name: Metric.model_validate_json(json.dumps(one)) for name, one in stated["metrics"].items()},
+        sources={name: SOURCE_ADAPTER.validate_json(json.dumps(one)) for name, one in stated["sources"].items()},
+        plan=plan or Plan(),
+    )

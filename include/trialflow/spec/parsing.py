@@ -1,0 +1,165 @@
+"""From text to model, with every error at once."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from trialflow.errors import Problem, PromiseError
+from trialflow.spec.document import Document
+from trialflow.spec.experiment import Experiment
+from trialflow.spec.metric import Metric
+from trialflow.spec.source import SOURCE_ADAPTER, MomentsSource, Source, UnitSource
+from trialflow.spec.translation import MISSING, UNKNOWN_FIELD, nearest, problem_of, without_tag
+from trialflow.spec.yaml_text import Page, read_page, shown, write_yaml
+
+T = TypeVar("T")
+_STAND_IN = "missing"
+_EXPERIMENT = TypeAdapter(Experiment)
+_METRIC = TypeAdapter(Metric)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading(Generic[T]):
+    """What a page gave: the model if it could be made, every problem, and the fields left out to make it.
+
+    A model is there in spite of problems when leaving out the faulty fields was enough; then the rules can speak about
+    the rest in the same breath. It must never be registered.
+    """
+
+    model: T | None
+    problems: tuple[Problem, ...]
+    mended: tuple[str, ...] = ()
+
+
+def parse_experiment(text: str, where: str) -> Experiment:
+    """The experiment in a YAML text. Raises PromiseError with every problem of form; the rules come later."""
+    return _accepted(read_experiment(read_page(text, where)))
+
+
+def parse_metric(text: str, where: str) -> Metric:
+    """The metric in a YAML text. Raises PromiseError with every problem of form."""
+    return _accepted(read_metric(read_page(text, where)))
+
+
+def parse_source(text: str, where: str) -> UnitSource | MomentsSource:
+    """The source in a YAML text. Raises PromiseError with every problem of form."""
+    return _accepted(read_source(read_page(text, where)))
+
+
+def dump(document: Document) -> str:
+    """What was stated, as YAML: `parse_…(dump(x), …) == x`."""
+    return write_yaml(document.stated())
+
+
+def read_experiment(page: Page) -> Reading[Experiment]:
+    """The page as an experiment, as far as it is one."""
+    return _read(page, Experiment, _EXPERIMENT)
+
+
+def read_metric(page: Page) -> Reading[Metric]:
+    """The page as a metric, as far as it is one."""
+    return _read(page, Metric, _METRIC)
+
+
+def read_source(page: Page) -> Reading[UnitSource | MomentsSource]:
+    """The page as a source, as far as it is one."""
+    return _read(page, Source, SOURCE_ADAPTER)
+
+
+def _accepted(reading: Reading[T]) -> T:
+    if reading.problems or reading.model is None:
+        raise PromiseError(reading.problems)
+    return reading.model
+
+
+def _read(page: Page, model: Any, adapter: TypeAdapter[T]) -> Reading[T]:
+    if not isinstance(page.value, Mapping):
+        return Reading(model=None, problems=(*page.problems, _not_a_document(page)))
+    try:
+        return Reading(model=_validated(adapter, page.value), problems=page.problems)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+    problems = _without_echoes(tuple(problem_of(fault, page, model) for fault in faults))
+    found, mended = _mend(page.value, faults, model, adapter)
+    return Reading(model=found, problems=(*page.problems, *problems), mended=mended)
+
+
+def _validated(adapter: TypeAdapter[T], value: Mapping[str, Any]) -> T:
+    # Strict and through JSON: a text never becomes a number, true never becomes 1, a list still becomes a tuple.
+    return adapter.validate_json(json.dumps(value), strict=True)
+
+
+def _mend(
+    value: Mapping[str, Any], faults: Sequence[ErrorDetails], model: Any, adapter: TypeAdapter[T]
+) -> tuple[T | None, tuple[str, ...]]:
+    """Leave out what is faulty until the rest is a model; (None, …) where it cannot be made one."""
+    whole = copy.deepcopy(dict(value))
+    mended: list[str] = []
+    for _ in range(3):
+        for fault in faults:
+            path = without_tag(fault["loc"], model)
+            if not _leave_out(whole, path, missing=fault["type"] == "missing"):
+                return None, ()
+            mended += [".".join(str(part) for part in path), *_meant(fault, path)]
+        try:
+            return _validated(adapter, whole), tuple(mended)
+        except ValidationError as error:
+            faults = error.errors(include_url=False)
+    return None, ()
+
+
+def _leave_out(whole: dict[str, Any], path: tuple[int | str, ...], *, missing: bool) -> bool:
+    """Remove (or stand in for) one field; False where that cannot be done without moving its neighbours."""
+    holder: Any = whole
+    for part in path[:-1]:
+        if isinstance(holder, dict) and part not in holder:
+            return True  # gone already, with the section it stood in
+        holder = holder[part]
+    if not path or not isinstance(holder, dict):
+        return False
+    if missing:
+        holder[str(path[-1])] = _STAND_IN
+    else:
+        holder.pop(str(path[-1]), None)
+    return True
+
+
+def _meant(fault: ErrorDetails, path: tuple[int | str, ...]) -> list[str]:
+    """A misspelt top-level field stands for the one that was meant: rules about that one must stay silent too."""
+    if fault["type"] != "extra_forbidden" or len(path) != 1:
+        return []
+    meant = nearest(str(path[0]), Experiment.model_fields)
+    return [meant] if meant else []
+
+
+def _without_echoes(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """A misspelt field is one problem, not two: the field that it was meant to be is not missing."""
+    meant = {
+        _sibling(problem.field, problem.cure.removeprefix("did you mean ").removesuffix("?"))
+        for problem in problems
+        if problem.message == UNKNOWN_FIELD
+    }
+    return tuple(problem for problem in problems if problem.message != MISSING or problem.field not in meant)
+
+
+def _sibling(dotted: str, name: str) -> str:
+    parent = dotted.rpartition(".")[0]
+    return f"{parent}.{name}" if parent else name
+
+
+def _not_a_document(page: Page) -> Problem:
+    empty = page.value is None
+    return Problem(
+        where=page.where,
+        field="(whole text)",
+        value=shown(page.value),
+        message="is empty" if empty else "is not a document of name: value lines",
+        cure="write one field per line, as in slug: new-ranker",
+    )
