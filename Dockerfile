@@ -21,8 +21,9 @@ RUN python -m venv /opt/trialflow/venv \
         --requirement /opt/trialflow/requirements.txt \
     && /opt/trialflow/venv/bin/python -m pip check
 
-# A warehouse dialect, another auth manager or executor: `--build-arg EXTRA_PACKAGES="trino sqlalchemy-bigquery"`.
-# The lock acts as the constraint, so an extra package can never move a locked version: it fits or the build fails.
+# A warehouse dialect, another auth manager or executor: `--build-arg EXTRA_PACKAGES="trino==0.340.0"`. The lock is the
+# constraint, so an extra package cannot move a locked version. Always give its version: without one, an installer may
+# satisfy the lock with a release that is years old. docs/deployment.md says which fit and what to do with the others.
 ARG EXTRA_PACKAGES=""
 RUN if [ -n "${EXTRA_PACKAGES}" ]; then \
         PIP_USER=false python -m pip install --no-cache-dir --constraint /opt/trialflow/requirements.txt ${EXTRA_PACKAGES} \

@@ -1,0 +1,1 @@
+"""The deployment files, linted and, where that needs no Docker engine, run."""
