@@ -1,0 +1,74 @@
+"""Where every estimator ends: two point values and their variances become one Estimate, with its gaps marked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trialflow.stats.moments import Bools, Floats
+from trialflow.stats.results import Estimate, Scale
+
+# Second moments arrive as sums rounded to 12 significant digits, so a variance below about 1e-11 of the squared mean is
+# rounding dust of a constant, and a z-statistic made of dust would be huge.
+SPREAD_FLOOR = 1e-11
+
+
+def without_dust(variance: Floats, scale: Floats) -> Floats:
+    """`variance` where it rises above the rounding error of numbers of size `scale` (a squared size), else 0."""
+    return np.where(variance > SPREAD_FLOOR * scale, variance, 0.0)
+
+
+def difference(
+    *,
+    control: Floats,
+    treatment: Floats,
+    control_variance: Floats,
+    treatment_variance: Floats,
+    df: Floats,
+    known: Bools,
+    method: str,
+) -> Estimate:
+    """Treatment − control of two independent point values with the variances of these values, all of shape S.
+
+    `known` says where the inputs mean anything; where it is False, or where nothing varies in either variant, the
+    result is NaN throughout and `estimable` is False.
+    """
+    parts = np.broadcast_arrays(control, treatment, control_variance, treatment_variance, df, known)
+    control, treatment, control_variance, treatment_variance, df, known = parts
+    total = control_variance + treatment_variance
+    estimable = known & np.isfinite(total) & (total > 0.0) & np.isfinite(control) & np.isfinite(treatment) & (df > 0.0)
+    return Estimate(
+        estimate=masked(treatment - control, estimable),
+        std_error=masked(_root(total), estimable),
+        df=masked(df, estimable),
+        control=masked(control, estimable),
+        treatment=masked(treatment, estimable),
+        control_std_error=masked(_root(control_variance), estimable),
+        treatment_std_error=masked(_root(treatment_variance), estimable),
+        estimable=estimable,
+        scale=Scale.ABSOLUTE,
+        method=method,
+    )
+
+
+def masked(values: Floats, estimable: Bools) -> Floats:
+    """`values` where estimable, NaN elsewhere."""
+    return np.asarray(np.where(estimable, values, np.nan), dtype=np.float64)
+
+
+def welch_df(a: Floats, b: Floats, n_a: Floats, n_b: Floats) -> Floats:
+    """Welch–Satterthwaite degrees of freedom of a sum of two variances of means `a` and `b` (Welch 1947, eq. 28).
+
+    `n_a` and `n_b` are the numbers of units; NaN where both variances are 0.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = a / (a + b)
+        return np.asarray(1.0 / (_per_freedom(share**2, n_a) + _per_freedom((1.0 - share) ** 2, n_b)), dtype=np.float64)
+
+
+def _per_freedom(square: Floats, n: Floats) -> Floats:
+    # A variant whose variance is 0 has no part in the sum, however few units it has.
+    return np.where(square > 0.0, square / np.maximum(n - 1.0, 0.0), 0.0)
+
+
+def _root(variance: Floats) -> Floats:
+    return np.sqrt(np.maximum(variance, 0.0))

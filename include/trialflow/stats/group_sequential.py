@@ -1,0 +1,231 @@
+"""Group-sequential boundaries by alpha spending: a planned number of looks, each with its critical value.
+
+Spending time and correlation are two things: how much alpha a look may spend follows its spending fraction (of the
+planned information), how strongly looks depend on each other follows the information they really have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from trialflow.errors import StatisticsError
+from trialflow.stats.arguments import one_or_two, open_share, positive
+from trialflow.stats.contrast import masked
+from trialflow.stats.moments import Bools, Floats
+from trialflow.stats.power import drift
+from trialflow.stats.recursion import START, Density, advance, boundary_for, crossing, grown
+from trialflow.stats.results import Alternative, Estimate, Interval, SequentialEffect
+from trialflow.stats.spending import SpendingFunction, alpha_spent
+
+# Below this much alpha, or above this many standard errors, a look cannot stop: programs disagree there (rpact and
+# ldbounds return infinity, gsDesign 20) and the numbers are rounding.
+NEGLIGIBLE_ALPHA = 1e-12
+HIGHEST_BOUNDARY = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Boundaries:
+    """Critical values and cumulative alpha of all looks, each of shape (look,).
+
+    `z` is the upper critical value (the lower one of a two-sided test is −z), inf where the look cannot stop.
+    `alpha_spent` counts all sides.
+    """
+
+    z: Floats
+    alpha_spent: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExitProbabilities:
+    """Chance of first crossing the upper and the lower boundary at each look, each of shape (look,)."""
+
+    upper: Floats
+    lower: Floats
+
+
+def next_boundary(
+    *,
+    past_information: Sequence[float],
+    past_boundaries: Sequence[float],
+    past_alpha_spent: Sequence[float],
+    information: float,
+    alpha_to_spend: float,
+    sides: int = 2,
+) -> float:
+    """Critical z of the next look, given what earlier looks recorded; history is never recomputed.
+
+    The look spends `alpha_to_spend` (cumulative, all sides together) minus what the last look had spent: c solves
+    P(no earlier crossing, |Z| ≥ c) = that increment (Lan & DeMets, Biometrika 70, 1983). inf where the increment is
+    negligible or c above 8. Information that did not grow counts as growing by 1e-4 of itself. Raises StatisticsError
+    for information that is not positive, histories of unequal length and sides other than 1 or 2.
+    """
+    one_or_two("sides", sides)
+    positive("information", [*past_information, information])
+    if not len(past_information) == len(past_boundaries) == len(past_alpha_spent):
+        counts = f"{len(past_information)}, {len(past_boundaries)}, {len(past_alpha_spent)}"
+        raise StatisticsError(f"past information, boundaries and alpha must be of equal length, not {counts}")
+    density = START
+    following = [*past_information[1:], information]
+    for boundary, at, then in zip(past_boundaries, past_information, following, strict=True):
+        density = _after(density, float(boundary), float(at), sides, float(then))
+    spent = float(past_alpha_spent[-1]) if len(past_alpha_spent) else 0.0
+    return _boundary(density, information, alpha_to_spend - spent, sides)
+
+
+def boundaries(
+    information: ArrayLike,
+    *,
+    fractions: ArrayLike | None = None,
+    alpha: float,
+    sides: int = 2,
+    spending: SpendingFunction = SpendingFunction.OBRIEN_FLEMING,
+) -> Boundaries:
+    """Critical values of all looks at `information` (look,), ascending, in any unit.
+
+    `fractions` (look,) is the spending time of each look (share of the planned information, capped at 1); it defaults
+    to information / last information. Over-running: the last fraction is 1 whatever the information. Under-running:
+    set the last fraction to 1 to spend what is left. Raises StatisticsError as `next_boundary` and `alpha_spent` do.
+    """
+    at = np.atleast_1d(positive("information", information))
+    time = at / at[-1] if fractions is None else np.broadcast_to(np.asarray(fractions, dtype=np.float64), at.shape)
+    spent = alpha_spent(spending, time, alpha, one_or_two("sides", sides))
+    increments = np.diff(spent, prepend=0.0)
+    z = np.empty_like(at)
+    density = START
+    for look, increment in enumerate(increments):
+        z[look] = _boundary(density, float(at[look]), float(increment), sides)
+        following = float(at[min(look + 1, len(at) - 1)])
+        density = _after(density, float(z[look]), float(at[look]), sides, following)
+    return Boundaries(z=z, alpha_spent=spent)
+
+
+def exit_probabilities(
+    boundary_z: ArrayLike, information: ArrayLike, *, effect: float = 0.0, sides: int = 2
+) -> ExitProbabilities:
+    """Chance of stopping at each look when Z at information I is normal with mean `effect` × √I and variance 1.
+
+    `boundary_z` and `information` are of shape (look,). One-sided designs have no lower boundary: `lower` is 0.
+    """
+    path = list(_path(boundary_z, information, one_or_two("sides", sides)))
+    exits = np.asarray([_exit(step, effect, sides) for step in path], dtype=np.float64).reshape(-1, 2)
+    return ExitProbabilities(upper=exits[:, 0], lower=exits[:, 1])
+
+
+def inflation(
+    fractions: ArrayLike,
+    *,
+    alpha: float,
+    power: float,
+    sides: int = 2,
+    spending: SpendingFunction = SpendingFunction.OBRIEN_FLEMING,
+) -> float:
+    """Maximum information of the design over that of one fixed look with the same alpha and power.
+
+    Looks are at information `fractions` (look,) of that maximum. Power counts crossings of the right boundary only, as
+    rpact and gsDesign do (Jennison & Turnbull 2000, §3.2).
+    """
+    open_share("power", power)
+    at = np.atleast_1d(positive("fractions", fractions))
+    bound = boundaries(at, fractions=at, alpha=alpha, sides=sides, spending=spending)
+    path = list(_path(bound.z, at, sides))
+    fixed = drift(alpha=alpha, power=power, sides=sides)
+
+    def shortfall(effect: float) -> float:
+        return sum(_exit(step, effect, sides)[0] for step in path) - power
+
+    return (_secant(shortfall, fixed, 1.05 * fixed) / fixed) ** 2
+
+
+def repeated_confidence(
+    estimate: Estimate,
+    *,
+    boundary_z: ArrayLike,
+    spent: ArrayLike,
+    level: float,
+    alternative: Alternative = Alternative.TWO_SIDED,
+    null: float | Floats = 0.0,
+) -> SequentialEffect:
+    """Repeated confidence interval, estimate ± boundary × std_error (Jennison & Turnbull, JRSS B 51, 1989).
+
+    Covers at all looks together with `level`; infinite where the boundary is. `crossed` looks at the side(s) that
+    `alternative` names. `spent` is the cumulative alpha recorded with each boundary.
+    """
+    shape = estimate.estimate.shape
+    critical = np.broadcast_to(np.asarray(boundary_z, dtype=np.float64), shape)
+    half_width = critical * estimate.std_error
+    distance = estimate.estimate - null
+    return SequentialEffect(
+        estimate=estimate.estimate,
+        std_error=estimate.std_error,
+        interval=Interval(lower=estimate.estimate - half_width, upper=estimate.estimate + half_width, level=level),
+        boundary_z=masked(critical, estimate.estimable),
+        information=estimate.information,
+        alpha_spent=np.broadcast_to(np.asarray(spent, dtype=np.float64), shape),
+        crossed=_crossed(distance, half_width, alternative),
+        scale=estimate.scale,
+        method=f"{estimate.method}, group sequential",
+    )
+
+
+def _crossed(distance: Floats, half_width: Floats, alternative: Alternative) -> Bools:
+    match alternative:
+        case Alternative.TWO_SIDED:
+            return np.abs(distance) >= half_width
+        case Alternative.GREATER:
+            return distance >= half_width
+        case Alternative.LESS:
+            return distance <= -half_width
+
+
+def _boundary(density: Density, information: float, increment: float, sides: int) -> float:
+    if increment <= NEGLIGIBLE_ALPHA:
+        return np.inf
+    at = grown(density, information)
+    z = boundary_for(density, information=at, probability=increment / sides)
+    return z if z <= HIGHEST_BOUNDARY else np.inf
+
+
+def _after(density: Density, boundary: float, information: float, sides: int, following: float) -> Density:
+    # A look that cannot stop leaves the density of the score as it was: later looks integrate straight over it.
+    if not np.isfinite(boundary):
+        return density
+    at = grown(density, information)
+    return advance(density, boundary=boundary, information=at, sides=sides, following=following)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One look with the density that arrives at it."""
+
+    density: Density
+    boundary: float
+    information: float
+
+
+def _path(boundary_z: ArrayLike, information: ArrayLike, sides: int) -> Iterator[_Step]:
+    at = np.atleast_1d(positive("information", information))
+    bound = np.broadcast_to(np.asarray(boundary_z, dtype=np.float64), at.shape)
+    density = START
+    for look, boundary in enumerate(bound):
+        yield _Step(density, float(boundary), grown(density, float(at[look])))
+        following = float(at[min(look + 1, len(at) - 1)])
+        density = _after(density, float(boundary), float(at[look]), sides, following)
+
+
+def _exit(step: _Step, effect: float, sides: int) -> tuple[float, float]:
+    return crossing(step.density, boundary=step.boundary, information=step.information, effect=effect, sides=sides)
+
+
+def _secant(function: Callable[[float], float], first: float, second: float) -> float:
+    """Root of a smooth increasing function near two starting points."""
+    at_first, at_second = function(first), function(second)
+    for _ in range(30):
+        if abs(at_second) < 1e-12 or at_second == at_first:
+            break
+        first, second = second, second - at_second * (second - first) / (at_second - at_first)
+        at_first, at_second = at_second, function(second)
+    return second

@@ -1,0 +1,61 @@
+"""Difference of two proportions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from trialflow.stats.contrast import difference, without_dust
+from trialflow.stats.moments import Floats, Moments
+from trialflow.stats.results import Estimate
+
+METHOD = "two proportions, unpooled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ZTest:
+    """A z-statistic and its two-sided p-value, each of shape S."""
+
+    statistic: Floats
+    p_value: Floats
+
+
+def difference_in_proportions(control: Moments, treatment: Moments) -> Estimate:
+    """Treatment − control share with the unpooled (Wald) standard error √(p_T q_T / n_T + p_C q_C / n_C); df = inf.
+
+    The binomial variance has n in the denominator by definition. It is taken from `m2`, which is n p (1 − p) for zeros
+    and ones, so that variance reduction carries over. Not estimable where a variant is empty or nothing varies.
+    """
+    return difference(
+        control=control.mean,
+        treatment=treatment.mean,
+        control_variance=_variance_of_share(control),
+        treatment_variance=_variance_of_share(treatment),
+        df=np.asarray(np.inf),
+        known=(control.n > 0.0) & (treatment.n > 0.0),
+        method=METHOD,
+    )
+
+
+def pooled_z_test(control: Moments, treatment: Moments) -> ZTest:
+    """The textbook two-sided z-test with the pooled share: z = (p_T − p_C) / √(p q (1/n_T + 1/n_C)).
+
+    z² is the chi-square of the 2 × 2 table without continuity correction. It tests equality only: its standard error
+    makes no interval. Nothing to tell apart (an empty variant, no variation) gives z = 0 and p = 1.
+    """
+    both = control + treatment
+    safe = np.where(both.n > 0.0, both.n, 1.0)
+    share = both.mean
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = share * (1.0 - share) * safe / (control.n * treatment.n)
+        statistic = (treatment.mean - control.mean) / np.sqrt(variance)
+    known = np.isfinite(variance) & (variance > 0.0)
+    statistic = np.where(known, statistic, 0.0)
+    return ZTest(statistic=statistic, p_value=np.asarray(2.0 * ndtr(-np.abs(statistic))))
+
+
+def _variance_of_share(moments: Moments) -> Floats:
+    n = np.where(moments.n > 0.0, moments.n, 1.0)
+    return without_dust(moments.m2 / n, moments.mean**2) / n

@@ -1,0 +1,110 @@
+"""Frozen results: numbers and the method's name, never a judgment.
+
+Every array in one result has the same broadcast shape. A fixed-horizon `Effect` has a `p_value`; a `SequentialEffect`
+deliberately has none, so that peeking at a bare p-value is a type error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from trialflow.stats.moments import Bools, Floats
+
+
+class Scale(StrEnum):
+    """In what an effect is measured."""
+
+    ABSOLUTE = "absolute"
+    RELATIVE = "relative"
+
+
+class Alternative(StrEnum):
+    """Which side of the null a test looks at."""
+
+    TWO_SIDED = "two-sided"
+    GREATER = "greater"
+    LESS = "less"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Interval:
+    """A confidence interval; `level` is its coverage in [0, 1]. Unbounded ends are ±inf."""
+
+    lower: Floats
+    upper: Floats
+    level: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimate:
+    """A treatment − control contrast with its standard error: what estimators return and tests consume.
+
+    `control` and `treatment` are the two point values on the metric's own scale (adjusted ones after CUPED), with their
+    own standard errors. `df` are the degrees of freedom of `std_error` (inf for a normal reference). Where there is no
+    number (an empty variant, a single unit, nothing that varies) all of them are NaN and `estimable` is False.
+    """
+
+    estimate: Floats
+    std_error: Floats
+    df: Floats
+    control: Floats
+    treatment: Floats
+    control_std_error: Floats
+    treatment_std_error: Floats
+    estimable: Bools
+    scale: Scale
+    method: str
+
+    @property
+    def information(self) -> Floats:
+        """1 / std_error²; 0 where nothing can be estimated."""
+        safe = np.where(self.estimable, self.std_error, np.inf)
+        return safe**-2.0
+
+    def take(self, *key: int | slice | Floats | None) -> Estimate:
+        """Index into the broadcast shape, for example `estimate.take(-1)` for the last day."""
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        picked: dict[str, Any] = {name: value[key] for name, value in values.items() if isinstance(value, np.ndarray)}
+        return replace(self, **picked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Effect:
+    """A fixed-horizon result: valid at one planned look only."""
+
+    estimate: Floats
+    std_error: Floats
+    df: Floats
+    p_value: Floats
+    interval: Interval
+    scale: Scale
+    method: str
+
+    @property
+    def estimable(self) -> Bools:
+        """Where there is a number; every array is NaN elsewhere."""
+        return np.isfinite(self.std_error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SequentialEffect:
+    """A result that may be looked at repeatedly.
+
+    `interval` covers at all looks simultaneously; `boundary_z` is the critical value in standard errors at each look;
+    `information` is 1 / std_error²; `alpha_spent` the cumulative type I error spent up to the look (NaN for
+    confidence sequences, which do not spend); `crossed` says whether the null value lies outside at that look.
+    """
+
+    estimate: Floats
+    std_error: Floats
+    interval: Interval
+    boundary_z: Floats
+    information: Floats
+    alpha_spent: Floats
+    crossed: Bools
+    scale: Scale
+    method: str

@@ -1,0 +1,106 @@
+"""Sample ratio mismatch: whether the units arrived in the promised shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import chdtrc, gammaln, xlogy
+
+from trialflow.errors import StatisticsError
+from trialflow.stats.arguments import not_negative, positive
+from trialflow.stats.moments import Bools, Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SplitTest:
+    """Pearson's goodness of fit of a split at one planned look; all of shape S."""
+
+    statistic: Floats
+    df: Floats
+    p_value: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SequentialSplit:
+    """A split tested on every day; both of shape (day,).
+
+    `p_value` is the running minimum of 1 / Bayes factor: it may be compared with alpha on every day.
+    """
+
+    log_bayes_factor: Floats
+    p_value: Floats
+
+
+def chi_square(observed: ArrayLike, shares: ArrayLike) -> SplitTest:
+    """χ² = Σ (O − E)² / E of counts S + (k,) against shares S + (k,) or (k,), with (arms with a share) − 1 df.
+
+    An arm without a share is not counted in the df; a unit in one is impossible under the promise, so p = 0. No units
+    at all are no evidence: p = 1. Shares over a ramp come from `ramp_shares`. Raises StatisticsError for negative or
+    non-finite counts or shares and for shares that do not sum to 1.
+    """
+    count, share = np.broadcast_arrays(not_negative("observed", observed), _shares(shares))
+    expected = count.sum(axis=-1, keepdims=True) * share
+    squares = (count - expected) ** 2 / np.where(expected > 0.0, expected, 1.0)
+    impossible = _impossible(count, share).any(axis=-1)
+    statistic = np.where(impossible, np.inf, np.where(expected > 0.0, squares, 0.0).sum(axis=-1))
+    df = (share > 0.0).sum(axis=-1) - 1.0
+    tail = chdtrc(np.maximum(df, 1.0), np.where(impossible, 0.0, statistic))
+    p_value = np.where(impossible, 0.0, np.where(df > 0.0, tail, 1.0))
+    return SplitTest(statistic=statistic, df=df, p_value=p_value)
+
+
+def ramp_shares(new_units: ArrayLike, shares: ArrayLike) -> Floats:
+    """Expected shares of all units, (k,), when each day's new units (day, k) met that day's shares (day, k).
+
+    E_j = Σ_d n_d w_{d,j}; the last day's shares where no unit has arrived.
+    """
+    daily = not_negative("new_units", new_units).sum(axis=-1)
+    share = _shares(shares)
+    total = daily.sum()
+    return np.asarray(daily @ share / total if total > 0.0 else share[-1], dtype=np.float64)
+
+
+def sequential_split(new_units: ArrayLike, shares: ArrayLike, *, concentration: float = 10_000.0) -> SequentialSplit:
+    """Anytime-valid test of a multinomial split on daily counts (day, k) under the shares in force (day, k).
+
+    Within a run of days with equal shares θ the Bayes factor of Dirichlet(kθ) against θ is
+    [B(kθ + n) / B(kθ)] / Π θ_j^{n_j}, k = `concentration` (Lindon & Malek, NeurIPS 2022, arXiv 2011.03567). A change of
+    shares (a ramp) starts a new factor, and the product of the factors is again an e-process. Any k is valid; larger
+    ones look for smaller imbalances. Days before the first unit have p = 1; a unit in an arm without a share gives
+    p = 0, and the Bayes factor is infinite from then on.
+    """
+    count, share = np.broadcast_arrays(not_negative("new_units", new_units), _shares(shares))
+    k = float(positive("concentration", concentration))
+    stage = np.concatenate([[0], np.cumsum((share[1:] != share[:-1]).any(axis=-1))]) if len(share) else np.zeros(0, int)
+    log_bayes_factor = np.zeros(len(count))
+    finished = 0.0
+    for index in np.unique(stage):
+        days = stage == index
+        within = finished + _log_bayes_factor(np.cumsum(count[days], axis=0), share[days], k)
+        log_bayes_factor[days] = within
+        finished = float(within[-1])
+    p_value = np.minimum.accumulate(np.exp(-np.maximum(log_bayes_factor, 0.0))) if len(count) else np.zeros(0)
+    return SequentialSplit(log_bayes_factor=log_bayes_factor, p_value=p_value)
+
+
+def _log_bayes_factor(count: Floats, share: Floats, k: float) -> Floats:
+    """Log Bayes factor of cumulative counts (day, k); +inf where an arm without a share has units."""
+    prior = np.where(share > 0.0, k * share, 1.0)
+    units = np.where(share > 0.0, count, 0.0)
+    total = units.sum(axis=-1)
+    log_beta = (gammaln(prior + units) - gammaln(prior)).sum(axis=-1) - (gammaln(k + total) - gammaln(k))
+    log_null = xlogy(units, np.where(share > 0.0, share, 1.0)).sum(axis=-1)
+    return np.where(_impossible(count, share).any(axis=-1), np.inf, log_beta - log_null)
+
+
+def _impossible(count: Floats, share: Floats) -> Bools:
+    return (share <= 0.0) & (count > 0.0)
+
+
+def _shares(shares: ArrayLike) -> Floats:
+    share = not_negative("shares", shares)
+    if share.ndim == 0 or not np.allclose(share.sum(axis=-1), 1.0, rtol=0.0, atol=1e-9):
+        raise StatisticsError(f"shares = {share.tolist()!r} must sum to 1 over the variants")
+    return share
