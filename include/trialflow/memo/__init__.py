@@ -1,0 +1,26 @@
+"""Decisions told in words and pictures: one `Memo`, written as Markdown, HTML and Slack blocks."""
+
+from trialflow.memo.build import decision_memo, holdout_memo
+from trialflow.memo.html import html
+from trialflow.memo.markdown import markdown
+from trialflow.memo.memo import Chart, Memo, Section, Table
+from trialflow.memo.messages import alert, digest, digest_line
+from trialflow.memo.registration import registration_note
+from trialflow.memo.slack import blocks, fallback_text
+
+__all__ = [
+    "Chart",
+    "Memo",
+    "Section",
+    "Table",
+    "alert",
+    "blocks",
+    "decision_memo",
+    "digest",
+    "digest_line",
+    "fallback_text",
+    "holdout_memo",
+    "html",
+    "markdown",
+    "registration_note",
+]

@@ -1,0 +1,202 @@
+"""Memos about one experiment: the decision, and the comparison with the holdout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from trialflow import __version__
+from trialflow.checks.comparison import Comparison
+from trialflow.checks.finding import Finding
+from trialflow.decision.decision import Decision
+from trialflow.memo.evidence import Evidence, effects_are_shown
+from trialflow.memo.memo import Memo, Section, Table
+from trialflow.memo.sections.effect import (
+    decimals_for_estimate,
+    effect_section,
+    effect_text,
+    leading,
+    level_text,
+    novelty_section,
+    primary_comparisons,
+    relative_decimals,
+    scale,
+    summary_sentence,
+    verdict_section,
+)
+from trialflow.memo.sections.integrity import STATUS, integrity_section
+from trialflow.memo.sections.looks import look_days_taken, looks_text, power_section
+from trialflow.memo.sections.metrics import metrics_section, segments_section
+from trialflow.memo.sections.record import Amendment, deviations_section, limits_section, review_section
+from trialflow.memo.words import (
+    NOT_AVAILABLE,
+    counted,
+    period,
+    plain,
+    relative,
+    relative_span,
+    sentence,
+    significant,
+    whole,
+)
+from trialflow.spec.look import Look
+from trialflow.spec.promise import Promise
+
+
+def decision_memo(
+    promise: Promise,
+    decision: Decision,
+    findings: Sequence[Finding],
+    looks: Sequence[Look] = (),
+    amendments: Sequence[Amendment] = (),
+    *,
+    promise_fingerprint: str = "",
+    data_fingerprint: str = "",
+) -> Memo:
+    """The memo of a decision: what is recommended, what it rests on, and what it does not say.
+
+    `findings` are those of the decision's as_of, `looks` every recorded look with its revisions, `amendments` tuples
+    of (as_of, reason, differences). The fingerprints go into the provenance; where they are not given they are taken
+    from the findings and looks, or said to be not available. Effects are left out of an invalid experiment.
+    """
+    evidence = Evidence.of(findings)
+    shown = effects_are_shown(decision, evidence)
+    hold = f" ({decision.hold_reason.value})" if decision.hold_reason else ""
+    return Memo(
+        experiment=promise.slug,
+        as_of=decision.as_of,
+        title=promise.experiment.title,
+        verdict=f"{decision.verdict.value}{hold}",
+        summary=summary_sentence(promise, decision, evidence, shown=shown),
+        labels=labels(promise, unsigned=not decision.signed_by),
+        highlights=_highlights(promise, decision, evidence, looks, shown=shown),
+        sections=(
+            verdict_section(decision),
+            effect_section(promise, evidence, shown=shown),
+            metrics_section(promise, evidence, shown=shown),
+            segments_section(promise, evidence, shown=shown),
+            novelty_section(promise, evidence, shown=shown),
+            integrity_section(promise, evidence),
+            power_section(promise, evidence, looks, shown=shown),
+            deviations_section(promise, evidence, looks, amendments),
+            limits_section(promise, evidence),
+            review_section(promise, decision, evidence, shown=shown),
+        ),
+        provenance=provenance(
+            promise,
+            evidence,
+            interval=period(promise.experiment.calendar.first_day, decision.as_of),
+            promise_fingerprint=promise_fingerprint,
+            data_fingerprint=data_fingerprint or next((look.data_fingerprint for look in reversed(looks)), ""),
+        )
+        | {"Decision fingerprint": decision.fingerprint},
+    )
+
+
+def labels(promise: Promise, *, unsigned: bool) -> tuple[str, ...]:
+    """Words that must be visible wherever anything of the experiment is shown."""
+    return (
+        *(("simulated data",) if promise.simulated else ()),
+        *(("replay of historical data",) if promise.experiment.replay else ()),
+        *(("recommended, unsigned",) if unsigned else ()),
+    )
+
+
+def provenance(
+    promise: Promise,
+    evidence: Evidence,
+    *,
+    interval: str,
+    promise_fingerprint: str = "",
+    data_fingerprint: str = "",
+) -> dict[str, str]:
+    """What a memo rests on: data interval, fingerprints of data and promise, source and code."""
+    locked = promise_fingerprint or evidence.get("lock", "fingerprint") or evidence.get("lock", "registered")
+    data = data_fingerprint or evidence.get("effects", "data_fingerprint")
+    return {
+        "Data": f"{interval} ({promise.experiment.calendar.time_zone}), both days inclusive",
+        "Source": f"{promise.source.name}: {promise.source.description}",
+        "Data fingerprint": str(data or NOT_AVAILABLE),
+        "Promise fingerprint": str(locked or NOT_AVAILABLE),
+        "Code": f"trialflow {__version__}",
+    }
+
+
+def _highlights(
+    promise: Promise, decision: Decision, evidence: Evidence, looks: Sequence[Look], *, shown: bool
+) -> dict[str, str]:
+    """A few figures for the top of the memo."""
+    one = leading(decision, primary_comparisons(promise, evidence)) if shown else None
+    figures: dict[str, str] = {}
+    if one is not None and one.estimate is not None:
+        figures[f"Effect on {one.metric} ({one.variant})"] = effect_text(one, scale(promise, one.metric))
+        figures["Relative to control"] = _relative(one)
+    elif not shown:
+        figures["Effect"] = "not shown"
+    figures["Looks"] = looks_text(promise, looks, evidence)
+    observed = evidence.get("srm", "observed")
+    if isinstance(observed, Mapping):
+        figures["Units"] = f"{whole(sum(observed.values()))} ({plain(promise.experiment.unit)})"
+    return figures
+
+
+def _relative(one: Comparison) -> str:
+    decimals = relative_decimals(one)
+    span = relative_span(one.relative_lower, one.relative_upper, decimals)
+    return f"{relative(one.relative_estimate, decimals)} ({level_text(one)} {span})"
+
+
+def holdout_memo(promise: Promise, finding: Finding) -> Memo:
+    """The quarterly comparison of the holdout with everybody else, with the smallest effect it could have found."""
+    evidence = Evidence.of([finding])
+    found = evidence.comparisons(finding.check)
+    detectable = evidence.number(finding.check, "minimum_detectable_effect")
+    looks = len(look_days_taken(promise, (), evidence)) or 1
+    note = f"{counted(looks, 'look')} at the end of the period; all units of both sides are used."
+    primary = promise.experiment.metrics.primary.metric
+    how = scale(promise, primary)
+    mde = (
+        f"The smallest effect on {primary} that this comparison could find with the promised power is "
+        f"{significant(detectable * how.factor)} {how.effect_unit}."
+        if detectable is not None
+        else f"The smallest effect that this comparison could find is {NOT_AVAILABLE}."
+    )
+    return Memo(
+        experiment=promise.slug,
+        as_of=finding.as_of,
+        title=f"Holdout: {promise.experiment.title}",
+        verdict=f"HOLDOUT ({STATUS[finding.status]})",
+        summary=sentence(finding.headline),
+        labels=labels(promise, unsigned=False),
+        highlights={"Looks": counted(looks, "look")},
+        sections=(
+            Section(
+                title="Holdout against everybody",
+                paragraphs=(note, mde, *((f"Next: {sentence(finding.next_step)}",) if finding.next_step else ())),
+                tables=(_holdout_table(promise, found),) if found else (),
+                essential=True,
+            ),
+        ),
+        provenance=provenance(promise, evidence, interval=period(promise.experiment.calendar.first_day, finding.as_of)),
+    )
+
+
+def _holdout_table(promise: Promise, found: Sequence[Comparison]) -> Table:
+    rows = []
+    for one in found:
+        how = scale(promise, one.metric)
+        decimals = how.decimals(one.lower, one.upper) if one.lower is not None else decimals_for_estimate(one, how)
+        rows.append(
+            (
+                one.metric,
+                one.variant,
+                f"{whole(one.n_control)} / {whole(one.n_treatment)}",
+                how.effect(one.estimate, decimals),
+                how.span(one.lower, one.upper, decimals),
+                relative(one.relative_estimate, relative_decimals(one)),
+            )
+        )
+    return Table(
+        caption=f"Everybody against {promise.experiment.control.name}, each metric in its own unit",
+        columns=("Metric", "Variant", "Units (holdout / variant)", "Effect", level_text(found[0]), "Relative effect"),
+        rows=tuple(rows),
+    )

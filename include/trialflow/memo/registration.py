@@ -1,0 +1,238 @@
+"""The registration note: what is promised before the first unit is exposed, and what the plan asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trialflow.checks.finding import Finding, Status, worst
+from trialflow.memo.build import labels, provenance
+from trialflow.memo.evidence import Evidence
+from trialflow.memo.memo import Memo, Section, Table
+from trialflow.memo.sections.effect import POLICY, scale
+from trialflow.memo.sections.integrity import STATUS, check_name
+from trialflow.memo.words import (
+    NOT_AVAILABLE,
+    amount,
+    counted,
+    day,
+    listed,
+    percent,
+    period,
+    plain,
+    probability,
+    sentence,
+    significant,
+    whole,
+)
+from trialflow.spec.experiment import Policy
+from trialflow.spec.promise import Promise
+
+
+def registration_note(promise: Promise, findings: Sequence[Finding] = (), *, promise_fingerprint: str = "") -> Memo:
+    """What was promised and locked, and how registration's own checks came out (`findings`)."""
+    experiment = promise.experiment
+    evidence = Evidence.of(findings)
+    as_of = max((finding.as_of for finding in findings), default=experiment.calendar.first_day)
+    status = worst([finding.status for finding in evidence])
+    calendar = experiment.calendar
+    return Memo(
+        experiment=promise.slug,
+        as_of=as_of,
+        title=experiment.title,
+        verdict="REGISTERED" if status is not Status.FAIL else "REGISTERED, WITH A FAILED CHECK",
+        summary=_summary(promise),
+        labels=labels(promise, unsigned=False),
+        highlights={
+            "Enrolment": period(calendar.first_day, calendar.last_day),
+            "Primary metric": experiment.metrics.primary.metric,
+            "Minimum effect": amount(
+                experiment.metrics.primary.minimum_effect, scale(promise, experiment.metrics.primary.metric)
+            ),
+            "Looks": _looks(promise),
+        },
+        sections=(
+            _why(promise),
+            _what(promise),
+            _metrics(promise),
+            _plan(promise),
+            _rules(promise),
+            *_checks(evidence),
+        ),
+        provenance=provenance(
+            promise,
+            evidence,
+            interval=period(calendar.first_day, calendar.final_day()),
+            promise_fingerprint=promise_fingerprint,
+        ),
+    )
+
+
+def _summary(promise: Promise) -> str:
+    experiment = promise.experiment
+    calendar = experiment.calendar
+    arms = listed([variant.name for variant in experiment.treatments])
+    return sentence(
+        f"{arms} will be compared with {experiment.control.name} on {experiment.metrics.primary.metric} for "
+        f"{counted(calendar.days, 'day')} from {day(calendar.first_day)}, with {_looks(promise)}"
+    )
+
+
+def _looks(promise: Promise) -> str:
+    if promise.experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
+        return f"a look allowed on each of {counted(promise.experiment.calendar.days, 'day')}"
+    return counted(len(promise.experiment.look_days()), "planned look")
+
+
+def _why(promise: Promise) -> Section:
+    experiment = promise.experiment
+    return Section(
+        title="Why",
+        points=(sentence(f"Hypothesis: {experiment.hypothesis}"), sentence(f"Mechanism: {experiment.mechanism}")),
+        essential=True,
+    )
+
+
+def _what(promise: Promise) -> Section:
+    experiment = promise.experiment
+    rows = tuple(
+        (
+            variant.name,
+            variant.role.value,
+            percent(experiment.weights_on(experiment.calendar.last_day)[variant.name]),
+            variant.model_version or "not stated",
+            variant.description or "not stated",
+        )
+        for variant in experiment.variants
+    )
+    ramp = tuple(
+        f"From {day(step.day)}: " + ", ".join(f"{name} {percent(share)}" for name, share in step.weights.items()) + "."
+        for step in experiment.calendar.ramp
+    )
+    return Section(
+        title="Variants",
+        paragraphs=(
+            f"Audience: {sentence(experiment.audience)} Unit: {plain(experiment.unit)}. Layer: {experiment.layer}. "
+            f"Owner: {experiment.owner}.",
+        ),
+        points=ramp,
+        tables=(
+            Table(
+                caption="Variants and their planned shares of the audience",
+                columns=("Variant", "Role", "Share", "Model version", "Description"),
+                rows=rows,
+            ),
+        ),
+    )
+
+
+def _metrics(promise: Promise) -> Section:
+    metrics = promise.experiment.metrics
+    margins = {guardrail.metric: guardrail.margin for guardrail in metrics.guardrails}
+    rows = []
+    for name in metrics.names:
+        definition = promise.metrics.get(name)
+        role = (
+            "primary"
+            if name == metrics.primary.metric
+            else "guardrail"
+            if name in margins
+            else "secondary"
+            if name in metrics.secondary
+            else "diagnostic"
+        )
+        limit = f"margin {amount(margins[name], scale(promise, name))}" if role == "guardrail" else ""
+        least = (
+            f"minimum effect {amount(metrics.primary.minimum_effect, scale(promise, name))}"
+            if role == "primary"
+            else ""
+        )
+        rows.append(
+            (
+                name,
+                role,
+                f"more is better ({definition.kind.value})" if definition and definition.direction.sign > 0
+                else f"less is better ({definition.kind.value})" if definition else NOT_AVAILABLE,
+                limit or least or "none",
+                definition.description if definition else NOT_AVAILABLE,
+            )
+        )  # fmt: skip
+    return Section(
+        title="Metrics",
+        tables=(
+            Table(
+                caption="Metrics, their roles and promised sizes",
+                columns=("Metric", "Role", "Direction", "Promised size", "Definition"),
+                rows=tuple(rows),
+            ),
+        ),
+        essential=True,
+    )
+
+
+def _plan(promise: Promise) -> Section:
+    rows = []
+    for plan in promise.plan.metrics:
+        how = scale(promise, plan.metric)
+        rows.append(
+            (
+                plan.metric,
+                f"{significant(plan.baseline_mean * how.factor)}{how.value_suffix}",
+                significant(plan.baseline_std_dev * how.factor),
+                NOT_AVAILABLE
+                if plan.minimum_effect is None
+                else f"{significant(plan.minimum_effect * how.factor)} {how.effect_unit}",
+                NOT_AVAILABLE if plan.units_per_variant is None else whole(plan.units_per_variant),
+                plan.origin or "not stated",
+            )
+        )
+    expected = promise.plan.expected_units
+    daily = promise.plan.units_per_day
+    traffic = (
+        f"Traffic: {whole(daily) if daily is not None else NOT_AVAILABLE} units a day, "
+        f"{whole(expected) if expected is not None else NOT_AVAILABLE} units expected over the calendar."
+    )
+    columns = ("Metric", "Baseline", "Standard deviation", "Effect to find", "Units per variant", "Baseline from")
+    table = Table(caption="Planned sample sizes; baselines per unit", columns=columns, rows=tuple(rows))
+    return Section(title="Plan", paragraphs=(traffic,), tables=(table,) if rows else (), essential=True)
+
+
+def _rules(promise: Promise) -> Section:
+    analysis = promise.experiment.analysis
+    days = promise.experiment.look_days()
+    reduction = analysis.variance_reduction
+    waived = analysis.aa.waived
+    points = [
+        f"Stopping policy: {POLICY[analysis.stopping.policy]}; {_looks(promise)}.",
+        f"Two-sided alpha {probability(analysis.alpha)}, power {percent(analysis.power)}; guardrails one-sided "
+        f"{probability(analysis.guardrail_alpha)}; harm one-sided {probability(analysis.harm_alpha)} per metric.",
+        f"The traffic split raises the alarm at {probability(analysis.srm_alpha)} and is then terminal.",
+        "Variance reduction: "
+        + (
+            f"CUPED over {counted(reduction.pre_period_days, 'day')} before exposure."
+            if reduction.method == "cuped"
+            else "none."
+        ),
+        f"A/A validation waived: {sentence(waived)}"
+        if waived
+        else f"A/A validation: {whole(analysis.aa.splits)} re-splits before the start.",
+    ]
+    if analysis.stopping.policy is not Policy.ALWAYS_VALID:
+        points.insert(1, f"Looks on {listed([day(found) for found in days])}.")
+    return Section(title="Rules", points=tuple(points))
+
+
+def _checks(evidence: Evidence) -> tuple[Section, ...]:
+    rows = tuple(
+        (
+            check_name(finding.check),
+            STATUS[finding.status],
+            sentence(finding.headline),
+            sentence(finding.next_step) or "none",
+        )
+        for finding in evidence
+    )
+    if not rows:
+        return ()
+    columns = ("Check", "Status", "What was found", "Next step")
+    table = Table(caption="Checks at registration", columns=columns, rows=rows)
+    return (Section(title="Registration checks", tables=(table,), essential=True),)

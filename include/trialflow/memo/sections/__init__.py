@@ -1,0 +1,1 @@
+"""The sections of the decision memo, one module for each question a reader asks."""

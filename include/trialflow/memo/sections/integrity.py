@@ -1,0 +1,193 @@
+"""Can the data be believed? The split, the logs, the A/A validation and the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from trialflow.checks.finding import Finding, Status
+from trialflow.memo.evidence import Evidence, real, to_day
+from trialflow.memo.memo import Allocation, Chart, Section, Table
+from trialflow.memo.words import (
+    NOT_AVAILABLE,
+    counted,
+    day,
+    fixed,
+    p_value,
+    percent,
+    plain,
+    probability,
+    sentence,
+    significant,
+    whole,
+)
+from trialflow.spec.promise import Promise
+
+STATUS: Mapping[Status, str] = {
+    Status.PASS: "pass",
+    Status.WARN: "warning",
+    Status.FAIL: "fail",
+    Status.NO_DATA: "no data",
+    Status.NOT_APPLICABLE: "not applicable",
+}
+NAMES: Mapping[str, str] = {
+    "srm": "Traffic split, every day",
+    "srm_final": "Traffic split, final test",
+    "completeness": "Completeness",
+    "aa": "A/A validation",
+    "collision": "Collisions with other experiments",
+    "lock": "Locked promise",
+    "harm": "Harm",
+    "effects": "Primary metric",
+    "guardrails": "Guardrails",
+    "secondary": "Secondary metrics",
+    "diagnostics": "Diagnostics",
+    "segments": "Segments",
+    "novelty": "Novelty",
+    "information": "Planned information",
+    "power": "Power",
+    "holdout": "Holdout",
+}
+INTEGRITY = ("srm", "srm_final", "completeness", "aa", "collision", "lock")
+EXPECTED = ("srm", "completeness", "aa", "lock")
+
+
+def integrity_section(promise: Promise, evidence: Evidence) -> Section:
+    """One row per integrity check, and the allocation chart."""
+    rows = []
+    for check in INTEGRITY:
+        finding = evidence.findings.get(check)
+        if finding is not None:
+            rows.append(
+                (check_name(check), STATUS[finding.status], sentence(finding.headline), _detail(evidence, check))
+            )
+        elif check in EXPECTED:
+            rows.append((check_name(check), NOT_AVAILABLE, "The check has no finding for this day.", ""))
+    chart = allocation_chart(promise, evidence)
+    return Section(
+        title="Integrity",
+        paragraphs=(_verdict(evidence),),
+        tables=(
+            Table(
+                caption="Checks of the data and of the record",
+                columns=("Check", "Status", "What was found", "Figures"),
+                rows=tuple(rows),
+            ),
+            *_aa_table(evidence),
+        ),
+        charts=(chart,) if chart else (),
+        essential=True,
+    )
+
+
+def check_name(check: str) -> str:
+    """A check in words."""
+    return NAMES.get(check, plain(check).capitalize())
+
+
+def _verdict(evidence: Evidence) -> str:
+    bad = [find for check in INTEGRITY if (find := evidence.findings.get(check)) and find.status in _TROUBLE]
+    if bad:
+        return "Read these first: " + " ".join(_trouble(finding) for finding in bad)
+    missing = [check_name(check) for check in EXPECTED if check not in evidence.findings]
+    if missing:
+        return (
+            f"Not every integrity check has a finding ({', '.join(missing)}); what is missing is not counted as passed."
+        )
+    return "Every integrity check that could run passed."
+
+
+_TROUBLE = (Status.FAIL, Status.WARN, Status.NO_DATA)
+
+
+def _trouble(finding: Finding) -> str:
+    step = f" Next: {sentence(finding.next_step)}" if finding.next_step else ""
+    return f"{check_name(finding.check)}, {STATUS[finding.status]}: {sentence(finding.headline)}{step}"
+
+
+def _detail(evidence: Evidence, check: str) -> str:
+    if check == "srm":
+        return _srm_detail(evidence)
+    if check == "srm_final":
+        statistic, freedom = evidence.number(check, "statistic"), evidence.number(check, "df")
+        if statistic is None:
+            return NOT_AVAILABLE
+        threshold = evidence.number(check, "threshold")
+        below = f", warning below {probability(threshold)}" if threshold is not None else ""
+        return f"chi-square {fixed(statistic, 2)} on {significant(freedom or 0)} df, {p_value(evidence.number(check, 'p_value'))}{below}"
+    if check == "aa":
+        waived = evidence.get(check, "waived")
+        return f"waived: {waived}" if waived else ""
+    return ""
+
+
+def _srm_detail(evidence: Evidence) -> str:
+    parts = [f"sequential {p_value(evidence.number('srm', 'p_value'))}"]
+    threshold = evidence.number("srm", "threshold")
+    if threshold is not None:
+        parts.append(f"alarm at {probability(threshold)}")
+    alarm = to_day(evidence.get("srm", "alarm_day"))
+    if alarm:
+        parts.append(f"alarm on {day(alarm)}")
+    mixed = evidence.number("srm", "mixed_units")
+    if mixed:
+        parts.append(f"{counted(int(mixed), 'unit')} seen in two variants and left out")
+    return "; ".join(parts)
+
+
+def _aa_table(evidence: Evidence) -> tuple[Table, ...]:
+    rows = []
+    for row in evidence.rows("aa", "metrics"):
+        rate, lower, upper = (real(row.get(key)) for key in ("rate", "lower", "upper"))
+        interval = (
+            f"{percent(lower, 1)} to {percent(upper, 1)}" if lower is not None and upper is not None else NOT_AVAILABLE
+        )
+        splits = real(row.get("splits"))
+        rows.append(
+            (
+                str(row.get("metric", NOT_AVAILABLE)),
+                STATUS.get(Status(row["status"]), "") if row.get("status") in list(Status) else NOT_AVAILABLE,
+                NOT_AVAILABLE if splits is None else whole(splits),
+                NOT_AVAILABLE if rate is None else percent(rate, 1),
+                interval,
+                p_value(real(row.get("uniformity_p"))),
+            )
+        )
+    if not rows:
+        return ()
+    columns = ("Metric", "Status", "Re-splits", "Share rejected", "Interval of that share", "Uniform p-values")
+    return (
+        Table(caption="A/A validation: re-randomised splits without any treatment", columns=columns, rows=tuple(rows)),
+    )
+
+
+def allocation_chart(promise: Promise, evidence: Evidence) -> Chart | None:
+    """Units per variant against the plan, with the split evidence by day; None where counts are missing."""
+    observed, expected = evidence.get("srm", "observed"), evidence.get("srm", "expected")
+    if not isinstance(observed, Mapping) or not isinstance(expected, Mapping) or not observed:
+        return None
+    names = tuple(variant.name for variant in promise.experiment.variants if variant.name in observed)
+    names += tuple(name for name in observed if name not in names)
+    seen = tuple(real(observed[name]) or 0.0 for name in names)
+    planned = tuple(real(expected.get(name)) or 0.0 for name in names)
+    path = [
+        (when, real(row.get("p_value"))) for row in evidence.rows("srm", "path") if (when := to_day(row.get("day")))
+    ]
+    said = "; ".join(
+        f"{name} {whole(one)} of {whole(plan)} planned" for name, one, plan in zip(names, seen, planned, strict=True)
+    )
+    unit = plain(promise.experiment.unit)
+    ending = f" The sequential split test ends at {p_value(path[-1][1])}." if path else ""
+    return Chart(
+        kind="allocation",
+        title="Units per variant against the plan",
+        alt=f"Units per variant: {said}.{ending}",
+        data=Allocation(
+            variants=names,
+            observed=seen,
+            expected=planned,
+            unit=f"Units ({unit})",
+            days=tuple(when for when, _ in path),
+            p_values=tuple(value for _, value in path),
+            threshold=evidence.number("srm", "threshold"),
+        ),
+    )

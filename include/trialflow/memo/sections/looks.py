@@ -1,0 +1,144 @@
+"""How much was known and how often it was looked at: information, looks, alpha."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from trialflow.memo.evidence import Evidence
+from trialflow.memo.memo import Section, Table
+from trialflow.memo.sections.effect import POLICY, scale
+from trialflow.memo.words import (
+    NOT_AVAILABLE,
+    counted,
+    day,
+    fixed,
+    percent,
+    probability,
+    sentence,
+    significant,
+    whole,
+)
+from trialflow.spec.experiment import Policy
+from trialflow.spec.look import Look, LookPurpose
+from trialflow.spec.promise import Promise
+
+PURPOSE: Mapping[LookPurpose, str] = {
+    LookPurpose.EFFICACY: "benefit",
+    LookPurpose.NON_INFERIORITY: "non-inferiority",
+    LookPurpose.HARM: "harm",
+}
+
+
+def latest(looks: Sequence[Look]) -> tuple[Look, ...]:
+    """The newest revision of each look, by purpose, day, metric and variant."""
+    newest: dict[tuple[LookPurpose, date, str, str], Look] = {}
+    for look in looks:
+        key = (look.purpose, look.as_of, look.metric, look.variant)
+        if key not in newest or look.revision >= newest[key].revision:
+            newest[key] = look
+    order = list(LookPurpose)
+    return tuple(newest[key] for key in sorted(newest, key=lambda key: (order.index(key[0]), *key[1:])))
+
+
+def look_days_taken(promise: Promise, looks: Sequence[Look], evidence: Evidence) -> tuple[date, ...]:
+    """Days on which the primary metric was looked at for a benefit; a confidence sequence looks on every day."""
+    primary = promise.experiment.metrics.primary.metric
+    recorded = {look.as_of for look in looks if look.purpose is LookPurpose.EFFICACY and look.metric == primary}
+    shown = {date.fromisoformat(row["day"]) for row in evidence.rows("effects", "looks") if row.get("day")}
+    if promise.experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
+        rows = evidence.rows("effects", "path")
+        shown |= {date.fromisoformat(row["day"]) for row in rows if row.get("estimate") is not None}
+    return tuple(sorted(recorded | shown))
+
+
+def looks_text(promise: Promise, looks: Sequence[Look], evidence: Evidence) -> str:
+    """`2 of 4 planned looks`; a confidence sequence says on how many days it was read."""
+    taken = look_days_taken(promise, looks, evidence)
+    if promise.experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
+        return f"{counted(len(taken), 'daily look')}, all allowed"
+    extended = bool(evidence.get("effects", "extended")) or any(
+        found > promise.experiment.calendar.final_day() for found in taken
+    )
+    return f"{len(taken)} of {counted(len(promise.experiment.look_days(extended=extended)), 'planned look')}"
+
+
+def power_section(promise: Promise, evidence: Evidence, looks: Sequence[Look], *, shown: bool) -> Section:
+    """Planned against achieved information, and the ledger of looks."""
+    policy = promise.experiment.analysis.stopping.policy
+    analysis = promise.experiment.analysis
+    split = len(promise.experiment.treatments)
+    share = f" (split evenly over {split} treatments)" if split > 1 else ""
+    opening = (
+        f"Stopping policy: {POLICY[policy]}. {sentence(looks_text(promise, looks, evidence) + ' taken')} "
+        f"The promised two-sided error rate is {probability(analysis.alpha)}{share}, the promised power {percent(analysis.power)}."
+    )
+    found = latest(looks)
+    table = (_look_table(promise, found, shown=shown),) if found else ()
+    note = () if found else (f"The ledger of looks is empty: alpha spent is {NOT_AVAILABLE}.",)
+    if policy is Policy.ALWAYS_VALID and not found:
+        note = ("A confidence sequence spends no alpha look by look; its error rate holds over all looks together.",)
+    return Section(title="Power and looks", paragraphs=(opening, _information(promise, evidence), *note), tables=table)
+
+
+def _information(promise: Promise, evidence: Evidence) -> str:
+    if "information" not in evidence.findings:
+        return f"Achieved information is {NOT_AVAILABLE}: the check did not run."
+    fraction = evidence.number("information", "fraction")
+    units, expected = evidence.number("information", "units"), evidence.number("information", "expected_units")
+    reached = (
+        f"{percent(fraction, 0)} of the planned information was reached"
+        if fraction is not None
+        else f"the share of the planned information is {NOT_AVAILABLE}, because no power was planned or none was measured"
+    )
+    seen = f"{whole(units)} units were seen" if units is not None else f"units seen: {NOT_AVAILABLE}"
+    plan = f", {whole(expected)} were expected" if expected is not None else ", how many were expected is not on record"
+    left = evidence.number("information", "extension_left")
+    more = f" {counted(int(left), 'promised extension day')} left." if left else ""
+    return f"{sentence(reached)} {sentence(seen + plan)}{more}{_planned_units(promise)}"
+
+
+def _planned_units(promise: Promise) -> str:
+    primary = promise.experiment.metrics.primary.metric
+    plan = promise.plan.of(primary)
+    if plan is None or plan.units_per_variant is None or plan.minimum_effect is None:
+        return ""
+    how = scale(promise, primary)
+    least = f"{significant(plan.minimum_effect * how.factor)} {how.effect_unit}"
+    return f" Registration asked for {whole(plan.units_per_variant)} units in each variant to find {least}."
+
+
+def _look_table(promise: Promise, looks: Sequence[Look], *, shown: bool) -> Table:
+    rows = []
+    for look in looks:
+        plan = promise.plan.of(look.metric)
+        planned = plan.planned_information if plan else None
+        rows.append(
+            (
+                day(look.as_of),
+                PURPOSE[look.purpose],
+                look.metric,
+                look.variant,
+                percent(look.information / planned, 0) if planned and shown else NOT_AVAILABLE,
+                fixed(look.z, 2) if shown else "not shown",
+                "cannot stop yet" if math.isinf(look.boundary) else fixed(look.boundary, 2),
+                probability(look.alpha_spent),
+                ("yes" if look.crossed else "no") if shown else "not shown",
+                "first record" if look.revision == 0 else f"restated data, revision {look.revision}",
+            )
+        )
+    columns = (
+        "Day",
+        "Looks for",
+        "Metric",
+        "Variant",
+        "Information",
+        "z",
+        "Boundary",
+        "Alpha spent so far",
+        "Crossed",
+        "Record",
+    )
+    caption = "Looks taken; z and boundary in standard errors, z positive in the good direction, alpha spent cumulative"
+    return Table(caption=caption, columns=columns, rows=tuple(rows))

@@ -1,0 +1,235 @@
+"""Every promised metric in one table and one forest plot, and the pre-registered segments."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from trialflow.checks.comparison import Comparison
+from trialflow.memo.evidence import Evidence
+from trialflow.memo.memo import Chart, Forest, ForestRow, Section, Table
+from trialflow.memo.sections.effect import (
+    SUPPRESSED,
+    decimals_for_estimate,
+    level_text,
+    primary_comparisons,
+    relative_decimals,
+    scale,
+)
+from trialflow.memo.words import (
+    NOT_AVAILABLE,
+    amount,
+    listed,
+    p_value,
+    percent,
+    relative,
+    relative_span,
+    whole,
+)
+from trialflow.spec.experiment import Guardrail, Multiplicity
+from trialflow.spec.promise import Promise
+
+ROLES = ("secondary", "guardrails", "diagnostics")
+OPPOSITE = {"increase": -1, "decrease": 1}
+
+
+def metrics_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Section:
+    """Primary, secondary, guardrail and diagnostic metrics, a table per treatment and one forest plot."""
+    title = "All metrics"
+    if not shown:
+        return Section(title=title, paragraphs=(SUPPRESSED,))
+    found = all_comparisons(promise, evidence)
+    if not found:
+        return Section(title=title, paragraphs=(f"Comparisons are {NOT_AVAILABLE}.",))
+    variants = tuple(dict.fromkeys(one.variant for one in found))
+    tables = tuple(_table(promise, variant, [one for one in found if one.variant == variant]) for variant in variants)
+    forest = _forest(promise, found)
+    missing = sorted(set(promise.experiment.metrics.names) - {one.metric for one in found})
+    notes = (f"No comparison is available for {listed(missing)}.",) if missing else ()
+    return Section(
+        title=title,
+        paragraphs=(_legend(promise), *notes),
+        tables=tables,
+        charts=(forest,) if forest else (),
+        essential=True,
+    )
+
+
+def all_comparisons(promise: Promise, evidence: Evidence) -> tuple[Comparison, ...]:
+    """Comparisons for everybody, in the order primary, secondary, guardrails, diagnostics."""
+    others = tuple(one for check in ROLES for one in evidence.comparisons(check) if not one.segment_dimension)
+    return (*primary_comparisons(promise, evidence), *others)
+
+
+def _legend(promise: Promise) -> str:
+    analysis = promise.experiment.analysis
+    correction = {
+        Multiplicity.NONE: "without correction for their number",
+        Multiplicity.BONFERRONI: "corrected for their number (Bonferroni)",
+        Multiplicity.HOLM: "corrected for their number (Holm)",
+    }[analysis.multiplicity]
+    guard = percent(1 - 2 * analysis.guardrail_alpha)
+    text = f"Secondary metrics are tested at the final look, {correction}."
+    if promise.experiment.metrics.guardrails:
+        text += (
+            f" A guardrail passes when its {guard} interval stays on the right side of its margin; "
+            "to lack a visible loss is not enough."
+        )
+    if promise.experiment.metrics.diagnostics:
+        text += " Diagnostics explain; no verdict rests on them."
+    return text
+
+
+def _table(promise: Promise, variant: str, rows: Sequence[Comparison]) -> Table:
+    return Table(
+        caption=f"{variant} against {promise.experiment.control.name}; effects in each metric's own unit",
+        columns=("Metric", "Role", "Control", "Variant", "Effect", "Interval", "Relative effect", "Margin", "Outcome"),
+        rows=tuple(_row(promise, one) for one in rows),
+    )
+
+
+def _row(promise: Promise, one: Comparison) -> tuple[str, ...]:
+    how = scale(promise, one.metric)
+    decimals = how.decimals(one.lower, one.upper) if one.lower is not None else decimals_for_estimate(one, how)
+    share = relative_decimals(one)
+    return (
+        one.metric,
+        one.role or NOT_AVAILABLE,
+        how.value(one.control, decimals),
+        how.value(one.treatment, decimals),
+        how.effect(one.estimate, decimals),
+        f"{how.span(one.lower, one.upper, decimals)} ({level_text(one)[: -len(' interval')] or 'level ' + NOT_AVAILABLE})",
+        _relative(one, share),
+        _margin_text(promise, one),
+        outcome(one),
+    )
+
+
+def _relative(one: Comparison, decimals: int) -> str:
+    if one.relative_estimate is None:
+        return NOT_AVAILABLE
+    span = relative_span(one.relative_lower, one.relative_upper, decimals)
+    return f"{relative(one.relative_estimate, decimals)} ({span})"
+
+
+def guardrail(promise: Promise, metric: str) -> Guardrail | None:
+    """The promised guardrail on a metric, if it is one."""
+    return next((one for one in promise.experiment.metrics.guardrails if one.metric == metric), None)
+
+
+def _margin_text(promise: Promise, one: Comparison) -> str:
+    promised = guardrail(promise, one.metric)
+    if promised is None or one.role != "guardrail":
+        return "none"
+    return (
+        f"{amount(promised.margin, scale(promise, one.metric))} {'lower' if one.direction == 'increase' else 'higher'}"
+    )
+
+
+def outcome(one: Comparison) -> str:
+    """What may be said of one comparison, in words."""
+    if one.estimate is None:
+        return f"{NOT_AVAILABLE}: {one.why_not or 'no number'}"
+    if one.role == "guardrail":
+        known = {True: "shown not worse than the margin", False: "not shown to be within the margin"}
+        return known.get(bool(one.non_inferior), "") if one.non_inferior is not None else f"verdict {NOT_AVAILABLE}"
+    if one.crossed is not None:
+        return "promised boundary crossed" if one.crossed else "promised boundary not crossed"
+    if one.adjusted_p_value is not None:
+        return f"adjusted {p_value(one.adjusted_p_value)}"
+    if one.p_value is not None:
+        return p_value(one.p_value)
+    return "for information"
+
+
+def _forest(promise: Promise, found: Sequence[Comparison]) -> Chart | None:
+    several = len({one.variant for one in found}) > 1
+    rows, left_out = [], []
+    for one in found:
+        row = _forest_row(promise, one, several=several)
+        if row is None:
+            left_out.append(one.metric if not several else f"{one.metric} ({one.variant})")
+        else:
+            rows.append(row)
+    if not rows:
+        return None
+    said = "; ".join(f"{row.label} {relative(row.estimate / 100, 1)}" for row in rows)
+    missing = (
+        f" Not drawn, because the relative effect is not bounded or not available: {listed(left_out)}."
+        if left_out
+        else ""
+    )
+    return Chart(
+        kind="forest",
+        title="Relative effects with their intervals and margins",
+        alt=f"Forest plot of relative effects against {promise.experiment.control.name}: {said}.{missing}",
+        data=Forest(rows=tuple(rows), axis="Effect relative to control (%)"),
+    )
+
+
+def _forest_row(promise: Promise, one: Comparison, *, several: bool) -> ForestRow | None:
+    bounds = (one.relative_estimate, one.relative_lower, one.relative_upper)
+    estimate, lower, upper = bounds
+    if estimate is None or lower is None or upper is None or not all(map(math.isfinite, (estimate, lower, upper))):
+        return None
+    return ForestRow(
+        label=f"{one.metric}\n{one.variant}" if several else one.metric,
+        role=one.role,
+        good_direction=-OPPOSITE.get(one.direction, -1),
+        estimate=estimate * 100,
+        lower=lower * 100,
+        upper=upper * 100,
+        margin=_margin(promise, one),
+    )
+
+
+def _margin(promise: Promise, one: Comparison) -> float | None:
+    """The margin as a signed relative effect in percent, on the side that is worse."""
+    promised = guardrail(promise, one.metric)
+    if promised is None or one.role != "guardrail":
+        return None
+    share = promised.margin.relative
+    if share is None and promised.margin.absolute is not None and one.control:
+        share = promised.margin.absolute / abs(one.control)
+    return None if share is None else OPPOSITE.get(one.direction, -1) * share * 100
+
+
+def segments_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Section:
+    """The pre-registered segments and nothing else."""
+    title = "Segments"
+    promised = promise.experiment.segments
+    if not promised:
+        return Section(title=title, paragraphs=("No segments were pre-registered, so none are compared.",))
+    if not shown:
+        return Section(title=title, paragraphs=(SUPPRESSED,))
+    finding = evidence.findings.get("segments")
+    found = evidence.comparisons("segments")
+    names = listed([f"{one.dimension} ({', '.join(one.values)})" for one in promised])
+    note = (
+        f"Pre-registered: {names}. Segments are smaller than the whole, so their intervals are wider; a segment without a "
+        "shown effect is not a segment where the treatment does nothing."
+    )
+    said = (finding.headline,) if finding else (f"The comparison of segments is {NOT_AVAILABLE}.",)
+    tables = (_segment_table(promise, found),) if found else ()
+    return Section(title=title, paragraphs=(note, *said), tables=tables)
+
+
+def _segment_table(promise: Promise, found: Sequence[Comparison]) -> Table:
+    rows = []
+    for one in found:
+        how = scale(promise, one.metric)
+        decimals = how.decimals(one.lower, one.upper) if one.lower is not None else decimals_for_estimate(one, how)
+        rows.append(
+            (
+                f"{one.segment_dimension} = {one.segment_value}" if one.segment_dimension else "everybody",
+                one.variant,
+                one.metric,
+                f"{whole(one.n_control)} / {whole(one.n_treatment)}",
+                how.effect(one.estimate, decimals),
+                how.span(one.lower, one.upper, decimals),
+                outcome(one),
+            )
+        )
+    caption = f"Effects by segment against {promise.experiment.control.name}, each metric in its own unit"
+    columns = ("Segment", "Variant", "Metric", "Units (control / variant)", "Effect", level_text(found[0]), "Outcome")
+    return Table(caption=caption, columns=columns, rows=tuple(rows))

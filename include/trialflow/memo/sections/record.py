@@ -1,0 +1,162 @@
+"""What differs from the promise, what this memo cannot say, and what is learned from the experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Protocol
+
+from trialflow.checks.finding import Status
+from trialflow.decision.decision import Decision, Verdict
+from trialflow.memo.evidence import Evidence
+from trialflow.memo.memo import Section, Table
+from trialflow.memo.sections.effect import leading, primary_comparisons
+from trialflow.memo.sections.integrity import STATUS, check_name
+from trialflow.memo.words import counted, day, sentence
+from trialflow.spec.experiment import Policy
+from trialflow.spec.look import Look
+from trialflow.spec.promise import Promise
+
+
+class Difference(Protocol):
+    """One changed field of an amended promise."""
+
+    @property
+    def field(self) -> str:
+        """Dotted path inside the promise."""
+
+    @property
+    def before(self) -> Any:  # noqa: ANN401 (any JSON value)
+        """What was promised first."""
+
+    @property
+    def after(self) -> Any:  # noqa: ANN401 (any JSON value)
+        """What holds now."""
+
+
+Amendment = tuple[date, str, Sequence[Difference]]
+
+
+def deviations_section(
+    promise: Promise, evidence: Evidence, looks: Sequence[Look], amendments: Sequence[Amendment]
+) -> Section:
+    """Everything that is not as first promised."""
+    points = []
+    if promise.experiment.replay:
+        points.append(
+            "This is a replay of historical data: future dates, traffic power and full weeks were not required."
+        )
+    waived = promise.experiment.analysis.aa.waived
+    if waived:
+        points.append(sentence(f"A/A validation was waived: {waived}"))
+    points += [
+        sentence(f"{day(as_of)}: the promise was amended in {counted(len(changes), 'field')}. Reason: {reason}")
+        for as_of, reason, changes in amendments
+    ]
+    points += _restated(looks)
+    lock = evidence.findings.get("lock")
+    if lock is not None and lock.status in (Status.FAIL, Status.WARN):
+        points.append(sentence(lock.headline))
+    if evidence.get("effects", "extended"):
+        points.append("The promised extension days were used.")
+    rows = tuple(
+        (day(as_of), change.field, _value(change.before), _value(change.after))
+        for as_of, _, changes in amendments
+        for change in changes
+    )
+    columns = ("Amended on", "Field", "Before", "After")
+    table = (Table(caption="Amendments of the promise, field by field", columns=columns, rows=rows),) if rows else ()
+    opening = () if points else ("Nothing differs from the promise that was registered.",)
+    return Section(
+        title="Deviations from the promise", paragraphs=opening, points=tuple(points), tables=table, essential=True
+    )
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 (any JSON value)
+    return "not stated" if value is None or value == "" else str(value)
+
+
+def _restated(looks: Sequence[Look]) -> list[str]:
+    """Looks whose data changed afterwards; a crossing that appears only then needs a person."""
+    first = {(look.purpose, look.as_of, look.metric, look.variant): look for look in looks if look.revision == 0}
+    points = []
+    for look in sorted(looks, key=lambda look: (look.as_of, look.metric, look.variant, look.revision)):
+        before = first.get((look.purpose, look.as_of, look.metric, look.variant))
+        if look.revision == 0 or before is None:
+            continue
+        text = (
+            f"The data behind the look of {day(look.as_of)} ({look.metric}, {look.variant}) were restated; it was judged "
+            "again at its recorded boundary"
+        )
+        if look.crossed and not before.crossed:
+            text += ". The boundary is crossed only on the restated data, so a person must judge it"
+        elif before.crossed and not look.crossed:
+            text += ". The boundary is no longer crossed"
+        points.append(sentence(text))
+    return points
+
+
+def limits_section(promise: Promise, evidence: Evidence) -> Section:
+    """What the numbers do not say: methods' conditions, checks that could not run, simulated data."""
+    points = []
+    if promise.simulated:
+        points.append("The data are simulated: the figures say nothing about any real product.")
+    if evidence.get("effects", "running_totals"):
+        points.append(
+            "The source holds running totals of units without a fixed window, so the looks are more strongly related than "
+            "the group-sequential boundaries assume; the error rate is not exactly the promised one."
+        )
+    points += [
+        sentence(f"{check_name(finding.check)}, {STATUS[finding.status]}: {finding.headline}")
+        for finding in evidence
+        if finding.status is Status.NOT_APPLICABLE
+        or (finding.status in (Status.WARN, Status.NO_DATA) and finding.check not in ("srm", "srm_final", "lock"))
+    ]
+    points.append(_policy_note(promise))
+    points.append(
+        "An estimate that is read because it crossed a boundary tends to be too large; the interval tells more than the "
+        "point."
+    )
+    return Section(title="Limits", points=tuple(points))
+
+
+def _policy_note(promise: Promise) -> str:
+    policy = promise.experiment.analysis.stopping.policy
+    if policy is Policy.GROUP_SEQUENTIAL:
+        return (
+            "Intervals at planned looks hold at all planned looks together; the band of the chart holds on every day."
+        )
+    if policy is Policy.ALWAYS_VALID:
+        return "Intervals hold on all days together, for large samples; that is why they are wide."
+    return "The interval of the final look holds for that one look; before it only the wider band of the chart may be read."
+
+
+def review_section(promise: Promise, decision: Decision, evidence: Evidence, *, shown: bool) -> Section:
+    """Hypothesis, mechanism, whether it held, and what follows."""
+    experiment = promise.experiment
+    return Section(
+        title="Review",
+        points=(
+            sentence(f"Hypothesis: {experiment.hypothesis}"),
+            sentence(f"Mechanism: {experiment.mechanism}"),
+            sentence(f"Did it hold? {_held(promise, decision, evidence, shown=shown)}"),
+            f"Owner: {experiment.owner}.",
+            "Follow-up actions: none recorded yet.",
+        ),
+    )
+
+
+def _held(promise: Promise, decision: Decision, evidence: Evidence, *, shown: bool) -> str:
+    """Only what the primary interval supports; the mechanism itself is never shown by an effect."""
+    if not shown:
+        return "It cannot be answered, because the experiment is not valid"
+    one = leading(decision, primary_comparisons(promise, evidence))
+    if one is None or one.lower is None or one.upper is None:
+        return "It cannot be answered yet, because the primary effect is not available"
+    sign = 1 if one.direction == "increase" else -1
+    low, high = sorted((sign * one.lower, sign * one.upper))
+    if decision.verdict in (Verdict.SHIP, Verdict.PARTIAL) or low > 0:
+        return f"{one.metric} moved in the expected direction; the mechanism behind it is still an explanation, not a finding"
+    if high < 0:
+        return f"{one.metric} moved against the expected direction"
+    return f"Not shown: the interval of {one.metric} includes effects in both directions"
