@@ -3,12 +3,14 @@
 `fingerprint.py` and `amendment.py` hold functions named like things stored elsewhere; import them from their modules.
 """
 
+from trialflow.spec.admission import admit, admit_form
 from trialflow.spec.catalog import Catalog
 from trialflow.spec.experiment import Experiment, Policy, Role
 from trialflow.spec.look import Look, LookPurpose
 from trialflow.spec.metric import Direction, Metric, MetricKind
 from trialflow.spec.parsing import dump, parse_experiment, parse_metric, parse_source
 from trialflow.spec.promise import MetricPlan, Plan, Promise
+from trialflow.spec.rules import problems_of
 from trialflow.spec.source import CompleteBy, Grain, MomentsSource, UnitSource
 
 __all__ = [
@@ -28,8 +30,11 @@ __all__ = [
     "Promise",
     "Role",
     "UnitSource",
+    "admit",
+    "admit_form",
     "dump",
     "parse_experiment",
     "parse_metric",
     "parse_source",
+    "problems_of",
 ]

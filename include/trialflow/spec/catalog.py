@@ -14,7 +14,7 @@ from trialflow.spec.parsing import Reading, read_metric, read_source
 from trialflow.spec.promise import Promise
 from trialflow.spec.source import MomentsSource, UnitSource
 from trialflow.spec.translation import did_you_mean
-from trialflow.spec.yaml_text import Page, read_page
+from trialflow.spec.yaml_text import Page, read_page, shown
 
 N = TypeVar("N", Metric, UnitSource | MomentsSource)
 
@@ -31,7 +31,7 @@ class Catalog:
     def load(cls, root: Path) -> Catalog:
         """Read `root`/metrics/*.yaml and `root`/sources/*.yaml.
 
-        Raises PromiseError with the problems of all files: unreadable ones, wrong fields, a name that is not the file's.
+        Raises PromiseError with the problems of all files: unreadable, wrong fields, a name that is not the file's.
         """
         if not root.is_dir():
             cure = "give the folder that holds experiments/, metrics/ and sources/"
@@ -120,7 +120,7 @@ def _metric_fields(experiment: Experiment) -> list[tuple[str, str]]:
 
 
 def _unknown(where: str, field: str, name: str, noun: str, known: Mapping[str, object]) -> Problem:
-    return _problem(where, field, name, f"is not a {noun} of the catalog", did_you_mean(name, known))
+    return _problem(where, field, shown(name), f"is not a {noun} of the catalog", did_you_mean(name, known))
 
 
 def _problem(where: str, field: str, value: str, message: str, cure: str) -> Problem:

@@ -21,11 +21,16 @@ Table = Annotated[str, Field(pattern=TABLE_PATTERN, max_length=200)]
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 
 
-def _calendar_day(value: Any) -> Any:
-    """Let only YYYY-MM-DD through: pydantic would also read a text of digits as seconds since 1970."""
-    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()):
+def _calendar_day(value: object) -> object:
+    """Read YYYY-MM-DD and nothing else: pydantic would also take a text of digits as seconds since 1970."""
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value.strip()):
         raise ValueError("is not a calendar day")
-    return value
+    try:
+        return date.fromisoformat(value.strip())
+    except ValueError as error:
+        raise ValueError("is not a calendar day") from error
 
 
 Day = Annotated[date, BeforeValidator(_calendar_day)]

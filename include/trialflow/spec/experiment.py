@@ -155,7 +155,7 @@ class Analysis(Document):
 
 
 class Baseline(Document):
-    """What is known of a metric before the start, where no history can be read: mean and standard deviation per unit."""
+    """What is known of a metric before the start, where no history can be read; both are per unit."""
 
     mean: float
     std_dev: Annotated[float, Field(gt=0.0)]

@@ -27,7 +27,7 @@ def document(promise: Promise) -> dict[str, Any]:
 
 
 def fingerprint(promise: Promise) -> str:
-    """SHA-256 (64 hex digits) of the canonical JSON of `document`: the order of keys and unstated defaults do not matter."""
+    """SHA-256 (hex) of the canonical JSON of `document`: neither the order of keys nor unstated defaults matter."""
     return fingerprint_of(document(promise))
 
 
@@ -42,7 +42,8 @@ def from_document(stated: Mapping[str, Any], plan: Plan | None = None) -> Promis
     version = stated["schema_version"]
     if version > SCHEMA_VERSION:
         raise NotSupportedError(
-            f"The stored promise has schema version {version}, this Trialflow reads up to {SCHEMA_VERSION}: upgrade Trialflow."
+            f"The stored promise has schema version {version}, this Trialflow reads up to {SCHEMA_VERSION}: "
+            "upgrade Trialflow."
         )
     return Promise(
         experiment=Experiment.model_validate_json(json.dumps(stated["experiment"])),

@@ -28,7 +28,7 @@ class Direction(StrEnum):
 
     @property
     def sign(self) -> int:
-        """+1 where more is better, −1 where less is better."""
+        """+1 where more is better, -1 where less is better."""
         return 1 if self is Direction.INCREASE else -1
 
 

@@ -16,7 +16,7 @@ from trialflow.spec.document import Document
 from trialflow.spec.experiment import Experiment
 from trialflow.spec.metric import Metric
 from trialflow.spec.source import SOURCE_ADAPTER, MomentsSource, Source, UnitSource
-from trialflow.spec.translation import MISSING, UNKNOWN_FIELD, nearest, problem_of, without_tag
+from trialflow.spec.translation import MISSING, UNKNOWN_FIELD, fields_at, nearest, problem_of, without_tag
 from trialflow.spec.yaml_text import Page, read_page, shown, write_yaml
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ def _accepted(reading: Reading[T]) -> T:
     return reading.model
 
 
-def _read(page: Page, model: Any, adapter: TypeAdapter[T]) -> Reading[T]:
+def _read(page: Page, model: object, adapter: TypeAdapter[T]) -> Reading[T]:
     if not isinstance(page.value, Mapping):
         return Reading(model=None, problems=(*page.problems, _not_a_document(page)))
     try:
@@ -87,8 +87,7 @@ def _read(page: Page, model: Any, adapter: TypeAdapter[T]) -> Reading[T]:
     except ValidationError as error:
         faults = error.errors(include_url=False)
     problems = _without_echoes(tuple(problem_of(fault, page, model) for fault in faults))
-    found, mended = _mend(page.value, faults, model, adapter)
-    return Reading(model=found, problems=(*page.problems, *problems), mended=mended)
+    return _mend(page.value, faults, model, adapter, (*page.problems, *problems))
 
 
 def _validated(adapter: TypeAdapter[T], value: Mapping[str, Any]) -> T:
@@ -97,22 +96,26 @@ def _validated(adapter: TypeAdapter[T], value: Mapping[str, Any]) -> T:
 
 
 def _mend(
-    value: Mapping[str, Any], faults: Sequence[ErrorDetails], model: Any, adapter: TypeAdapter[T]
-) -> tuple[T | None, tuple[str, ...]]:
-    """Leave out what is faulty until the rest is a model; (None, …) where it cannot be made one."""
+    value: Mapping[str, Any],
+    faults: Sequence[ErrorDetails],
+    model: object,
+    adapter: TypeAdapter[T],
+    problems: tuple[Problem, ...],
+) -> Reading[T]:
+    """Leave out what is faulty until the rest is a model; a reading without one where it cannot be made."""
     whole = copy.deepcopy(dict(value))
     mended: list[str] = []
     for _ in range(3):
         for fault in faults:
             path = without_tag(fault["loc"], model)
             if not _leave_out(whole, path, missing=fault["type"] == "missing"):
-                return None, ()
-            mended += [".".join(str(part) for part in path), *_meant(fault, path)]
+                return Reading(model=None, problems=problems)
+            mended += [".".join(str(part) for part in path), *_meant(fault, path, model)]
         try:
-            return _validated(adapter, whole), tuple(mended)
+            return Reading(model=_validated(adapter, whole), problems=problems, mended=tuple(mended))
         except ValidationError as error:
             faults = error.errors(include_url=False)
-    return None, ()
+    return Reading(model=None, problems=problems)
 
 
 def _leave_out(whole: dict[str, Any], path: tuple[int | str, ...], *, missing: bool) -> bool:
@@ -131,12 +134,12 @@ def _leave_out(whole: dict[str, Any], path: tuple[int | str, ...], *, missing: b
     return True
 
 
-def _meant(fault: ErrorDetails, path: tuple[int | str, ...]) -> list[str]:
-    """A misspelt top-level field stands for the one that was meant: rules about that one must stay silent too."""
-    if fault["type"] != "extra_forbidden" or len(path) != 1:
+def _meant(fault: ErrorDetails, path: tuple[int | str, ...], model: object) -> list[str]:
+    """A misspelt field stands for the one that was meant: rules about that one must stay silent too."""
+    if fault["type"] != "extra_forbidden":
         return []
-    meant = nearest(str(path[0]), Experiment.model_fields)
-    return [meant] if meant else []
+    meant = nearest(str(path[-1]), fields_at(model, fault["loc"][:-1]))
+    return [".".join(str(part) for part in (*path[:-1], meant))] if meant else []
 
 
 def _without_echoes(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

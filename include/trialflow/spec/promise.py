@@ -15,8 +15,8 @@ from trialflow.spec.source import MomentsSource, UnitSource
 class MetricPlan:
     """What registration computed for a metric from its baseline, locked from then on.
 
-    `baseline_mean` and `baseline_std_dev` are per unit (of a ratio metric: of its linearised value). `minimum_effect` is
-    absolute. `units_per_variant` is what the power asks for in each variant (None where no power was planned);
+    `baseline_mean` and `baseline_std_dev` are per unit (of a ratio metric: of its linearised value). `minimum_effect`
+    is absolute. `units_per_variant` is what the power asks for in each variant (None where no power was planned);
     `planned_information` is the 1 / std_error² at which the final look is due, inflated for the stopping policy.
     """
 
@@ -33,8 +33,8 @@ class MetricPlan:
 class Plan:
     """The locked plan: numbers per metric, units a day seen in the traffic, and the tuning of confidence sequences.
 
-    `expected_units` is the number of units expected in all variants by the end of the calendar; `tuning_units` the total
-    sample size at which confidence sequences are tightest (fixed before data).
+    `expected_units` is the number of units expected in all variants by the end of the calendar; `tuning_units` the
+    total sample size at which confidence sequences are tightest (fixed before data).
     """
 
     metrics: tuple[MetricPlan, ...] = ()

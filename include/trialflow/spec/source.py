@@ -42,7 +42,7 @@ class Completeness(Document):
 
 
 class ExposureTable(Document):
-    """Who was exposed to which variant, and when. `experiment` names the column that holds the slug, if there is one."""
+    """Who was exposed to which variant, and when. `experiment` names the column that holds the slug, if any does."""
 
     table: Table
     unit: Column

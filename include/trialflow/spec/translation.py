@@ -61,7 +61,7 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str
     return otherwise or (f"known: {', '.join(names)}" if names else "none is known yet")
 
 
-def problem_of(error: ErrorDetails, page: Page, model: Any) -> Problem:
+def problem_of(error: ErrorDetails, page: Page, model: object) -> Problem:
     """One pydantic error about the page as a Problem; `model` is the model or union that refused the page."""
     kind = error["type"]
     path = ("grain",) if kind.startswith("union_tag") else without_tag(error["loc"], model)
@@ -72,19 +72,19 @@ def problem_of(error: ErrorDetails, page: Page, model: Any) -> Problem:
     return Problem(where=page.place(dotted), field=dotted or "(whole text)", value=value, message=message, cure=cure)
 
 
-def without_tag(loc: Sequence[int | str], model: Any) -> tuple[int | str, ...]:
+def without_tag(loc: Sequence[int | str], model: object) -> tuple[int | str, ...]:
     """The place in the document: a union's tag and pydantic's mark of a faulty key are not part of it."""
     inner = loc if isinstance(model, type) else loc[1:] if loc and loc[0] in _tags(model) else loc
     return tuple(part for part in inner if part != "[key]")
 
 
-def _words(error: ErrorDetails, path: tuple[int | str, ...], model: Any) -> tuple[str, str]:
+def _words(error: ErrorDetails, path: tuple[int | str, ...], model: object) -> tuple[str, str]:
     kind, context = error["type"], error.get("ctx", {})
     leaf = str(path[-1]) if path else ""
     if kind == "missing":
         return MISSING, f"add it: {describe(_owner(error, model), leaf)}"
     if kind == "extra_forbidden":
-        known = _fields_at(model, error["loc"][:-1])
+        known = fields_at(model, error["loc"][:-1])
         return UNKNOWN_FIELD, did_you_mean(leaf, known, otherwise=f"known fields here: {', '.join(known)}")
     if kind in {"enum", "literal_error"}:
         return _not_allowed(error, model)
@@ -96,7 +96,9 @@ def _words(error: ErrorDetails, path: tuple[int | str, ...], model: Any) -> tupl
         words, key = _BOUNDS[kind]
         return f"{words} {context[key]:g}", describe(_owner(error, model), leaf)
     if kind == "string_pattern_mismatch":
-        return "has characters that are not allowed here", _PATTERN_CURES.get(context["pattern"], "use letters, digits, - and _")
+        return "has characters that are not allowed here", _PATTERN_CURES.get(
+            context["pattern"], "use letters, digits, - and _"
+        )
     if kind in {"too_short", "too_long", "string_too_short", "string_too_long"}:
         return _length(kind, context), describe(_owner(error, model), leaf)
     if kind in {"date_parsing", "date_type", "date_from_datetime_parsing", "date_from_datetime_inexact"} or (
@@ -106,17 +108,17 @@ def _words(error: ErrorDetails, path: tuple[int | str, ...], model: Any) -> tupl
     return error["msg"], describe(_owner(error, model), leaf)
 
 
-def _not_allowed(error: ErrorDetails, model: Any) -> tuple[str, str]:
+def _not_allowed(error: ErrorDetails, model: object) -> tuple[str, str]:
     allowed = _choices(_annotation_at(model, error["loc"]))
     listed = ", ".join(allowed) or str(error.get("ctx", {}).get("expected", ""))
     return f"is not one of {listed}", did_you_mean(str(error["input"]), allowed, otherwise="write one of them")
 
 
-def _type_cure(kind: str, found: Any) -> str:
+def _type_cure(kind: str, found: object) -> str:
     if found is None:
         return "give a value, or leave the whole line out where it is optional"
     if kind == "string_type" and not isinstance(found, list | dict):
-        return f"put it in quotes: \"{'true' if found is True else 'false' if found is False else found}\""
+        return f'put it in quotes: "{"true" if found is True else "false" if found is False else found}"'
     if kind == "tuple_type":
         return "write it as a list: [first, second], or one '- item' per line"
     if kind in {"dict_type", "model_type", "model_attributes_type"}:
@@ -135,18 +137,19 @@ def _length(kind: str, context: dict[str, Any]) -> str:
     return f"has more than {context['max_length']} {thing}"
 
 
-def _owner(error: ErrorDetails, model: Any) -> str:
+def _owner(error: ErrorDetails, model: object) -> str:
     """The name of the model that holds the field, for its description."""
     holder = _annotation_at(model, error["loc"][:-1])
     return holder.__name__ if isinstance(holder, type) else ""
 
 
-def _fields_at(model: Any, loc: Sequence[int | str]) -> list[str]:
+def fields_at(model: object, loc: Sequence[int | str]) -> list[str]:
+    """The known fields of the section at a place of a model; none where there is no section."""
     holder = _annotation_at(model, loc)
     return list(holder.model_fields) if isinstance(holder, type) and issubclass(holder, BaseModel) else []
 
 
-def _annotation_at(model: Any, loc: Sequence[int | str]) -> Any:
+def _annotation_at(model: object, loc: Sequence[int | str]) -> object:
     """The type that stands at a place of a model, without Annotated and Optional; None where there is none."""
     current = _bare(model)
     for part in loc:
@@ -161,7 +164,7 @@ def _annotation_at(model: Any, loc: Sequence[int | str]) -> Any:
     return current
 
 
-def _bare(annotation: Any) -> Any:
+def _bare(annotation: object) -> object:
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) in {Union, types.UnionType}:
@@ -170,7 +173,7 @@ def _bare(annotation: Any) -> Any:
     return annotation
 
 
-def _tags(model: Any) -> dict[str, Any]:
+def _tags(model: object) -> dict[str, Any]:
     """The members of the union of sources by the grain that selects them."""
     members = [_bare(member) for member in get_args(_bare(model))]
     return {
@@ -181,7 +184,7 @@ def _tags(model: Any) -> dict[str, Any]:
     }
 
 
-def _choices(annotation: Any) -> list[str]:
+def _choices(annotation: object) -> list[str]:
     if get_origin(annotation) is Literal:
         return [str(choice) for choice in get_args(annotation)]
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):

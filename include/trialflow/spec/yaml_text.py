@@ -28,7 +28,7 @@ _SCALARS: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A text read into JSON values: `lines` gives the line of each dotted field, `problems` the faults met on the way."""
+    """A text read into JSON values; `lines` gives each dotted field's line, `problems` the faults met on the way."""
 
     where: str
     value: Any
@@ -51,7 +51,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise _NotReadHere(problem="aliases (*name) are not read here", problem_mark=mark)
         return super().compose_node(parent, index)
 
@@ -62,7 +62,7 @@ class _Reader:
     lines: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def value(self, node: yaml.Node, path: str) -> Any:
+    def value(self, node: yaml.Node, path: str) -> object:
         if path:
             self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
@@ -76,7 +76,9 @@ class _Reader:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                self._fault(path, line, "a list or a section", "stands where a field name should be", "write name: value")
+                self._fault(
+                    path, line, "a list or a section", "stands where a field name should be", "write name: value"
+                )
                 continue
             key = key_node.value
             dotted = _join(path, key)
@@ -88,10 +90,12 @@ class _Reader:
             found[key] = self.value(value_node, dotted)
         return found
 
-    def _scalar(self, node: yaml.Node, path: str) -> Any:
+    def _scalar(self, node: yaml.Node, path: str) -> object:
         if node.tag.startswith("!"):
             line = node.start_mark.line + 1
-            self._fault(path, line, f"{node.tag} {node.value}".strip(), "has a tag; tags are not read", "remove the tag")
+            self._fault(
+                path, line, f"{node.tag} {node.value}".strip(), "has a tag; tags are not read", "remove the tag"
+            )
             return node.value
         plain = getattr(node, "style", None) is None
         return _plain_scalar(node.value) if plain else node.value
@@ -116,7 +120,9 @@ def read_page(text: str, where: str) -> Page:
     except yaml.YAMLError as error:
         raise PromiseError([_syntax_problem(error, text, where)]) from error
     except RecursionError as error:
-        raise PromiseError([_whole(where, "lists in lists", "is nested too deeply", "use the documented fields")]) from error
+        raise PromiseError(
+            [_whole(where, "lists in lists", "is nested too deeply", "use the documented fields")]
+        ) from error
     reader = _Reader(where=where)
     value = None if node is None else reader.value(node, "")
     return Page(where=where, value=value, lines=reader.lines, problems=tuple(reader.problems))
@@ -127,7 +133,7 @@ def write_yaml(document: Mapping[str, Any]) -> str:
     return yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as it goes into an error: short, one line, texts in quotes."""
     if value is None:
         return "nothing"
@@ -143,7 +149,7 @@ def shown(value: Any) -> str:
 class _Dumper(yaml.SafeDumper):
     """Quotes every text that some YAML reader would take for something else."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 (the name is PyYAML's)
         return True
 
 
@@ -160,7 +166,7 @@ _Dumper.add_representer(str, _write_text)
 _Dumper.add_representer(float, _write_float)
 
 
-def _plain_scalar(text: str) -> Any:
+def _plain_scalar(text: str) -> object:
     kind = next((name for name, pattern in _SCALARS if pattern.fullmatch(text)), "str")
     match kind:
         case "null":
