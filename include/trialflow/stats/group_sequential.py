@@ -69,7 +69,7 @@ def next_boundary(
         counts = f"{len(past_information)}, {len(past_boundaries)}, {len(past_alpha_spent)}"
         raise StatisticsError(f"past information, boundaries and alpha must be of equal length, not {counts}")
     density = START
-    following = [*past_information[1:], information]
+    following = [*past_information, information][1:]
     for boundary, at, then in zip(past_boundaries, past_information, following, strict=True):
         density = _after(density, float(boundary), float(at), sides, float(then))
     spent = float(past_alpha_spent[-1]) if len(past_alpha_spent) else 0.0

@@ -98,7 +98,7 @@ def _fineness(growth: float, next_growth: float, information: float) -> int:
 
 
 def _grid(boundary: float, sides: int, fineness: int) -> tuple[Floats, Floats]:
-    """Simpson nodes and weights on (−boundary, boundary), or (−∞, boundary) one-sided (Jennison & Turnbull, §19.2.3)."""
+    """Simpson nodes and weights on (−boundary, boundary), or (−∞, boundary) one-sided (Jennison & Turnbull, §19.2)."""
     r = fineness
     tail = 3.0 + 4.0 * np.log(r / np.arange(1, r))
     middle = -3.0 + 3.0 * np.arange(4 * r + 1) / (2.0 * r)
