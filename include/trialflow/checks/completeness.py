@@ -1,0 +1,127 @@
+"""Are the logs all there? Days without exposures, metrics without rows, arms that stand still."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+
+from trialflow.checks.finding import Finding, Status
+from trialflow.checks.history import Checked
+from trialflow.spec.promise import Promise
+from trialflow.spec.source import Grain, MomentsSource
+from trialflow.stats.moments import Bools
+from trialflow.warehouse.summary import EVERYBODY, MetricSummary, Summary
+
+DROP = 0.2  # a day with less than this share of the usual exposures is suspicious
+USUAL_DAYS = 7
+
+
+def stale_days(promise: Promise, summary: Summary, metric: str) -> tuple[date, ...]:
+    """Days on which one arm of running totals repeats the day before to the last digit while another arm moved.
+
+    Only sources with running totals can show this. Such a day is not a look: half of the contrast is yesterday's.
+    """
+    source = promise.source
+    found = summary.of(metric)
+    if not isinstance(source, MomentsSource) or not source.moments.cumulative or found is None:
+        return ()
+    return tuple(day for day, stale in zip(summary.days, _stale(found), strict=True) if stale)
+
+
+def _stale(found: MetricSummary) -> Bools:
+    n, mean = found.moments.n, found.moments.mean[..., 0]
+    same = np.zeros(n.shape, dtype=bool)
+    same[1:] = (n[1:] == n[:-1]) & (mean[1:] == mean[:-1]) & (n[1:] > 0)
+    return np.asarray(same.any(axis=1) & ~same.all(axis=1), dtype=np.bool_)
+
+
+def completeness(promise: Promise, summary: Summary) -> Checked:
+    """FAIL where a day's data is missing or stands still on as_of, WARN for suspicious days before it."""
+    problems = [*_exposure_problems(promise, summary), *_metric_problems(promise, summary)]
+    today = [(day, problem) for day, problem in problems if day == summary.as_of]
+    earlier = [(day, problem) for day, problem in problems if day != summary.as_of]
+    status = Status.FAIL if today else Status.WARN if earlier else Status.PASS
+    if int(summary.exposures.new_units.sum()) == 0:
+        status = Status.NO_DATA
+    shown = today or earlier
+    more = f" (and {len(shown) - 1} more)" if len(shown) > 1 else ""
+    headline = {
+        Status.PASS: "Exposures and every metric have rows for every day.",
+        Status.NO_DATA: "There are no exposures at all.",
+    }.get(status, f"{shown[0][1]} on {shown[0][0]}{more}." if shown else "")
+    mixed = summary.exposures.mixed_units
+    return Checked(
+        finding=Finding(
+            experiment=promise.slug,
+            check="completeness",
+            as_of=summary.as_of,
+            status=status,
+            headline=headline,
+            evidence={
+                "problems": [{"day": day.isoformat(), "problem": text} for day, text in (*earlier, *today)],
+                "mixed_units": mixed,
+                "days": len(summary.days),
+            },
+            next_step="" if status is Status.PASS else "Ask the owner of the source to load the day again, then re-run it.",
+        )
+    )
+
+
+def _exposure_problems(promise: Promise, summary: Summary) -> list[tuple[date, str]]:
+    """Days of enrolment on which nobody, or far fewer than usual, entered. Totals know no days."""
+    source = promise.source
+    if source.grain is Grain.TOTALS:
+        return []
+    cumulative = isinstance(source, MomentsSource) and source.exposures.cumulative
+    last = promise.experiment.calendar.last_day
+    units = summary.exposures.new_units.sum(axis=1)
+    problems = []
+    for index, day in enumerate(summary.days):
+        if day > last or cumulative:
+            continue
+        usual = float(np.median(units[max(0, index - USUAL_DAYS) : index])) if index else 0.0
+        if units[index] == 0:
+            problems.append((day, "No unit was exposed"))
+        elif index >= USUAL_DAYS and units[index] < DROP * usual:
+            problems.append((day, f"Only {int(units[index]):,} units were exposed, usually {usual:,.0f}"))
+    return problems
+
+
+def _metric_problems(promise: Promise, summary: Summary) -> list[tuple[date, str]]:
+    problems: list[tuple[date, str]] = []
+    for name in promise.experiment.metrics.names:
+        found = summary.of(name, EVERYBODY)
+        if found is None or float(found.moments.n[-1].sum()) == 0.0:
+            if _is_due(promise, summary, name):
+                problems.append((summary.as_of, f"{name} has no rows"))
+            continue
+        problems += [(day, f"{name} stands still in one variant only") for day in stale_days(promise, summary, name)]
+        problems += [(day, f"{name} has no events at all") for day in _silent_days(promise, summary, found)]
+    return problems
+
+
+def _is_due(promise: Promise, summary: Summary, name: str) -> bool:
+    """Whether a metric should have rows by now: its window has closed for the first day's units."""
+    window = promise.metrics[name].window
+    elapsed = (summary.as_of - promise.experiment.calendar.first_day).days
+    totals = promise.source.grain is Grain.TOTALS
+    if totals:
+        return summary.as_of >= promise.experiment.calendar.last_day
+    return elapsed >= (window.to_day if window else 0)
+
+
+def _silent_days(promise: Promise, summary: Summary, found: MetricSummary) -> list[date]:
+    """Days on which units matured but their values add up to nothing, after days on which they did not: lost logs."""
+    if promise.source.grain is not Grain.UNITS:
+        return []
+    totals = (found.moments.mean[..., 0] * found.moments.n).sum(axis=1)
+    counts = found.moments.n.sum(axis=1)
+    grown, gained = np.diff(counts), np.diff(totals)
+    before = totals[:-1]
+    expected = np.where(counts[:-1] > 0, before / np.maximum(counts[:-1], 1.0), 0.0) * grown
+    silent = (grown > 0) & (np.abs(gained) < 1e-9 * np.maximum(np.abs(before), 1.0)) & (expected > MINIMUM_EXPECTED)
+    return [summary.days[index + 1] for index in np.flatnonzero(silent)]
+
+
+MINIMUM_EXPECTED = 10.0  # fewer expected events than this may be missing by chance

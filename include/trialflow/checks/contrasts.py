@@ -1,0 +1,156 @@
+"""From moments to estimates: the estimator each metric kind asks for, over the whole path of days at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from trialflow.spec.experiment import DesignKind
+from trialflow.spec.metric import Metric, MetricKind
+from trialflow.spec.promise import Promise
+from trialflow.stats.cuped import adjust
+from trialflow.stats.means import difference_in_means
+from trialflow.stats.moments import Floats, JointMoments
+from trialflow.stats.proportions import difference_in_proportions
+from trialflow.stats.ratio import difference_in_ratios
+from trialflow.stats.results import Estimate
+from trialflow.warehouse.summary import EVERYBODY, MetricSummary, Segment, Summary
+
+Estimator = Callable[[JointMoments, JointMoments], Estimate]
+
+
+def _means(control: JointMoments, treatment: JointMoments) -> Estimate:
+    return difference_in_means(control.variable(0), treatment.variable(0))
+
+
+def _proportions(control: JointMoments, treatment: JointMoments) -> Estimate:
+    return difference_in_proportions(control.variable(0), treatment.variable(0))
+
+
+def _cuped(control: JointMoments, treatment: JointMoments) -> Estimate:
+    arms = _stack(control, treatment)
+    adjusted = adjust(arms).moments
+    return difference_in_means(
+        type(adjusted)(n=adjusted.n[..., 0], mean=adjusted.mean[..., 0], m2=adjusted.m2[..., 0]),
+        type(adjusted)(n=adjusted.n[..., 1], mean=adjusted.mean[..., 1], m2=adjusted.m2[..., 1]),
+    )
+
+
+def _stack(control: JointMoments, treatment: JointMoments) -> JointMoments:
+    return JointMoments(
+        n=np.stack([control.n, treatment.n], axis=-1),
+        mean=np.stack([control.mean, treatment.mean], axis=-2),
+        m2=np.stack([control.m2, treatment.m2], axis=-3),
+    )
+
+
+ESTIMATORS: Mapping[MetricKind, Estimator] = {
+    MetricKind.PROPORTION: _proportions,
+    MetricKind.RETENTION: _proportions,
+    MetricKind.MEAN: _means,
+    MetricKind.COUNT: _means,
+    MetricKind.RATIO: difference_in_ratios,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """What a design picks: its randomisation unit in words, and the estimators of its metrics."""
+
+    unit: str
+    estimators: Mapping[MetricKind, Estimator]
+
+
+DESIGNS: Mapping[DesignKind, Design] = {
+    DesignKind.AB: Design(unit="the promise's own unit, hashed independently", estimators=ESTIMATORS),
+}
+
+
+def bucket_estimator(promise: Promise, metric: Metric, variables: tuple[str, ...]) -> Estimator:
+    """The estimator that a real analysis of this metric uses, for A/A splits: CUPED where the promise asks for it."""
+    if "pre" in variables and promise.experiment.analysis.variance_reduction.method == "cuped":
+        return _cuped
+    return DESIGNS[promise.experiment.design].estimators[metric.kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contrast:
+    """One treatment against control on one metric and segment, per day: arrays of shape (day,).
+
+    `estimate` is the one the verdict uses (CUPED-adjusted where promised), `unadjusted` the plain one.
+    """
+
+    variant: str
+    metric: Metric
+    segment: Segment
+    estimate: Estimate
+    unadjusted: Estimate
+    n_control: Floats
+    n_treatment: Floats
+    variance_reduction: Floats | None = None
+
+    @property
+    def good_z(self) -> Floats:
+        """The statistic in standard errors, positive where the change is good; NaN where not estimable."""
+        return signed_z(self.estimate, self.metric.direction.sign)
+
+
+def signed_z(estimate: Estimate, sign: int) -> Floats:
+    """Estimate / std_error, times `sign`; NaN where there is no number."""
+    usable = estimate.estimable & (estimate.std_error > 0)
+    safe = np.where(usable, estimate.std_error, 1.0)
+    return np.where(usable, sign * estimate.estimate / safe, np.nan)
+
+
+def information_of(estimate: Estimate) -> Floats:
+    """1 / std_error², 0 where there is no number."""
+    usable = estimate.estimable & (estimate.std_error > 0)
+    return np.where(usable, 1.0 / np.where(usable, estimate.std_error, 1.0) ** 2, 0.0)
+
+
+def contrasts(
+    promise: Promise, summary: Summary, metric_name: str, segment: Segment = EVERYBODY
+) -> tuple[Contrast, ...]:
+    """Every treatment against control on one metric; empty where the source gave no rows for it."""
+    found = summary.of(metric_name, segment)
+    if found is None:
+        return ()
+    experiment = promise.experiment
+    metric = promise.metrics[metric_name]
+    control = summary.variants.index(experiment.control.name)
+    return tuple(
+        _contrast(promise, metric, found, control=control, treatment=summary.variants.index(variant.name))
+        for variant in experiment.treatments
+    )
+
+
+def _contrast(
+    promise: Promise, metric: Metric, found: MetricSummary, *, control: int, treatment: int
+) -> Contrast:
+    moments = found.moments
+    arm_c, arm_t = moments.take(slice(None), control), moments.take(slice(None), treatment)
+    plain = DESIGNS[promise.experiment.design].estimators[metric.kind](arm_c, arm_t)
+    names = {variant.name: index for index, variant in enumerate(promise.experiment.variants)}
+    variant = next(name for name, index in names.items() if index == treatment)
+    estimate, reduction = plain, None
+    if found.variables == ("value", "pre"):
+        adjustment = adjust(moments)
+        adjusted = adjustment.moments
+        kind = type(adjusted)
+        estimate = difference_in_means(
+            kind(n=adjusted.n[:, control], mean=adjusted.mean[:, control], m2=adjusted.m2[:, control]),
+            kind(n=adjusted.n[:, treatment], mean=adjusted.mean[:, treatment], m2=adjusted.m2[:, treatment]),
+        )
+        reduction = adjustment.variance_reduction
+    return Contrast(
+        variant=variant,
+        metric=metric,
+        segment=found.segment,
+        estimate=estimate,
+        unadjusted=plain,
+        n_control=arm_c.n,
+        n_treatment=arm_t.n,
+        variance_reduction=reduction,
+    )

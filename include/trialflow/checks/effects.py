@@ -1,0 +1,256 @@
+"""The primary metric under the promised stopping rule: path, looks, and what may be said today."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from trialflow.checks.comparing import compare, masked
+from trialflow.checks.comparison import Comparison, number
+from trialflow.checks.completeness import stale_days
+from trialflow.checks.contrasts import Contrast, contrasts, information_of
+from trialflow.checks.finding import Finding, Status
+from trialflow.checks.history import Checked, History
+from trialflow.checks.ledger import Budget, Series, late_crossings, take_looks
+from trialflow.checks.schedule import BURN_IN_UNITS, Progress, band, efficacy_looks, progress
+from trialflow.spec.experiment import Policy
+from trialflow.spec.look import Look, LookPurpose
+from trialflow.spec.promise import Promise
+from trialflow.spec.source import MomentsSource
+from trialflow.stats.moments import Floats
+from trialflow.stats.spending import SpendingFunction
+from trialflow.warehouse.summary import Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PrimaryPath:
+    """The primary metric of one treatment over all days, under the promised policy.
+
+    `critical` has shape (day,): half-width of the anytime-valid band in standard errors. `crossed_on` is the first day
+    on which a benefit was shown and stands.
+    """
+
+    contrast: Contrast
+    critical: Floats
+    series: Series
+    progress: Progress
+    crossed_on: date | None
+
+
+def primary_paths(promise: Promise, summary: Summary, history: History) -> tuple[PrimaryPath, ...]:
+    """One path per treatment; empty where the source has no rows of the primary metric."""
+    name = promise.experiment.metrics.primary.metric
+    stale = set(stale_days(promise, summary, name))
+    drop = np.asarray([day in stale for day in summary.days])
+    return tuple(
+        _path(promise, summary, history, replace(found, estimate=masked(found.estimate, drop)))
+        for found in contrasts(promise, summary, name)
+    )
+
+
+def _path(promise: Promise, summary: Summary, history: History, contrast: Contrast) -> PrimaryPath:
+    experiment = promise.experiment
+    information = information_of(contrast.estimate)
+    critical = band(promise, contrast, experiment.alpha_per_treatment)
+    if experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
+        crossed = _first_outside(contrast, critical, summary.days)
+        state = progress(promise, information, summary.days, crossed_by_last_day=crossed is not None)
+        return PrimaryPath(
+            contrast=contrast,
+            critical=critical,
+            series=Series(taken=(), new=()),
+            progress=state,
+            crossed_on=_until(crossed, state.final_day),
+        )
+    regular = experiment.calendar.final_day()
+    interim = _looks(promise, summary, history, contrast, extended=False, interim_only=True)
+    state = progress(promise, information, summary.days, crossed_by_last_day=interim.crossed_on is not None)
+    if state.extended and experiment.analysis.stopping.policy is Policy.GROUP_SEQUENTIAL:
+        on_last_day = _looks(promise, summary, history, contrast, extended=True, interim_only=False)
+        first = on_last_day.crossed_on
+        if first is not None and first <= regular:
+            state = replace(state, extended=False, final_day=regular)
+    series = _looks(promise, summary, history, contrast, extended=state.extended, interim_only=False)
+    return PrimaryPath(
+        contrast=contrast, critical=critical, series=series, progress=state, crossed_on=series.crossed_on
+    )
+
+
+def _looks(
+    promise: Promise, summary: Summary, history: History, contrast: Contrast, *, extended: bool, interim_only: bool
+) -> Series:
+    experiment = promise.experiment
+    days = efficacy_looks(experiment, extended=extended)
+    final = days[-1]
+    days = days[:-1] if interim_only else days
+    return take_looks(
+        experiment=promise.slug,
+        variant=contrast.variant,
+        metric=contrast.metric.name,
+        budget=Budget(
+            purpose=LookPurpose.EFFICACY,
+            alpha=experiment.alpha_per_treatment,
+            sides=2,
+            spending=SpendingFunction.OBRIEN_FLEMING,
+        ),
+        estimate=contrast.estimate,
+        sign=contrast.metric.direction.sign,
+        days=summary.days,
+        look_days=days,
+        fractions=_fractions(promise, summary, contrast, days, final),
+        history=history,
+    )
+
+
+def _fractions(
+    promise: Promise, summary: Summary, contrast: Contrast, days: Sequence[date], final: date
+) -> list[float]:
+    """Information fractions of the looks: 1 at the final one whatever was reached (under- and over-running)."""
+    information = information_of(contrast.estimate)
+    plan = promise.plan.of(contrast.metric.name)
+    planned = plan.planned_information if plan else None
+    position = {day: index for index, day in enumerate(summary.days)}
+    fractions = []
+    for day in days:
+        if day == final or planned is None:
+            fractions.append(1.0 if day == final else 0.0)
+        else:
+            reached = float(information[position[day]]) if day in position else 0.0
+            fractions.append(min(reached / planned, 1.0))
+    return fractions
+
+
+def _first_outside(contrast: Contrast, critical: Floats, days: Sequence[date]) -> date | None:
+    z = contrast.good_z
+    return next((day for day, one, bound in zip(days, z, critical, strict=True) if one >= bound), None)
+
+
+def _until(crossed: date | None, final_day: date) -> date | None:
+    return crossed if crossed is not None and crossed <= final_day else None
+
+
+def final_comparison(promise: Promise, path: PrimaryPath, summary: Summary) -> Comparison:
+    """The primary comparison as of today, with the interval the policy allows on this day."""
+    experiment = promise.experiment
+    level = 1.0 - experiment.alpha_per_treatment
+    policy = experiment.analysis.stopping.policy
+    is_final = summary.as_of >= path.progress.final_day
+    looked = {look.as_of: look for look in path.series.taken}.get(summary.as_of)
+    if policy is Policy.FIXED and is_final:
+        comparison = compare(path.contrast, role="primary", level=level, with_p_value=True)
+        return replace(comparison, boundary=looked.boundary if looked else None, crossed=path.crossed_on is not None)
+    if policy is Policy.GROUP_SEQUENTIAL and looked is not None:
+        comparison = compare(path.contrast, role="primary", level=level, critical=looked.boundary)
+        return replace(comparison, boundary=looked.boundary, crossed=path.crossed_on is not None)
+    critical = float(path.critical[-1])
+    if not np.isfinite(critical):
+        why = f"fewer than {BURN_IN_UNITS} units in an arm"
+        bare = compare(path.contrast, role="primary", level=level)
+        return replace(
+            bare, lower=None, upper=None, relative_lower=None, relative_upper=None, why_not=bare.why_not or why
+        )
+    comparison = compare(path.contrast, role="primary", level=level, critical=critical)
+    if policy is Policy.ALWAYS_VALID:
+        return replace(comparison, boundary=number(critical), crossed=path.crossed_on is not None)
+    return comparison
+
+
+def effects(promise: Promise, summary: Summary, history: History) -> Checked:
+    """The primary metric today, its path, and the looks taken."""
+    paths = primary_paths(promise, summary, history)
+    comparisons = [final_comparison(promise, path, summary) for path in paths]
+    known = [comparison for comparison in comparisons if comparison.estimate is not None]
+    taken = [look for path in paths for look in path.series.taken]
+    new = tuple(look for path in paths for look in path.series.new)
+    late = late_crossings(taken, history)
+    crossed = [path for path in paths if path.crossed_on is not None]
+    status = Status.NO_DATA if not known else Status.WARN if late or _is_running_total(promise) else Status.PASS
+    return Checked(
+        finding=Finding(
+            experiment=promise.slug,
+            check="effects",
+            as_of=summary.as_of,
+            status=status,
+            headline=_headline(promise, known, crossed, late),
+            evidence={
+                "policy": promise.experiment.analysis.stopping.policy.value,
+                "comparisons": [comparison.document() for comparison in comparisons],
+                "path": [row for path in paths for row in _rows(path, summary.days)],
+                "looks": [_look_row(look, path) for path in paths for look in path.series.taken],
+                "crossed_on": {
+                    path.contrast.variant: path.crossed_on.isoformat() if path.crossed_on else None for path in paths
+                },
+                "late_crossings": [look.as_of.isoformat() for look in late],
+                "final_day": max((path.progress.final_day for path in paths), default=summary.as_of).isoformat(),
+                "extended": any(path.progress.extended for path in paths),
+                "running_totals": _is_running_total(promise),
+            },
+            next_step=_next_step(known, late),
+        ),
+        looks=new,
+    )
+
+
+def _is_running_total(promise: Promise) -> bool:
+    source = promise.source
+    return isinstance(source, MomentsSource) and source.moments.cumulative
+
+
+def _headline(
+    promise: Promise, known: Sequence[Comparison], crossed: Sequence[PrimaryPath], late: Sequence[Look]
+) -> str:
+    name = promise.experiment.metrics.primary.metric
+    if not known:
+        return f"There is no number for {name} yet."
+    if late:
+        return f"{name}: a boundary is crossed only on restated data; a person must judge it."
+    if crossed:
+        shown = ", ".join(f"{path.contrast.variant} on {path.crossed_on}" for path in crossed)
+        return f"{name}: the promised boundary for a benefit is crossed ({shown})."
+    return f"{name}: the promised boundary for a benefit is not crossed."
+
+
+def _next_step(known: Sequence[Comparison], late: Sequence[Look]) -> str:
+    if not known:
+        return "Wait for matured units; if the window has closed, check the fact table and the metric's filter."
+    return "Read the restated looks and sign a decision by hand." if late else ""
+
+
+def _rows(path: PrimaryPath, days: Sequence[date]) -> list[dict[str, Any]]:
+    estimate = path.contrast.estimate
+    half = path.critical * estimate.std_error
+    return [
+        {
+            "variant": path.contrast.variant,
+            "day": day.isoformat(),
+            "estimate": number(float(estimate.estimate[index])),
+            "lower": number(float(estimate.estimate[index] - half[index])),
+            "upper": number(float(estimate.estimate[index] + half[index])),
+        }
+        for index, day in enumerate(days)
+    ]
+
+
+def _look_row(look: Look, path: PrimaryPath) -> dict[str, Any]:
+    plan_fraction = path.progress.fraction
+    return {
+        "variant": look.variant,
+        "day": look.as_of.isoformat(),
+        "z": look.z,
+        "boundary": look.boundary,
+        "crossed": look.crossed,
+        "alpha_spent": look.alpha_spent,
+        "information": look.information,
+        "fraction": number(float(look.information * plan_fraction[-1] / _last_information(path)))
+        if _last_information(path) > 0
+        else None,
+        "revision": look.revision,
+    }
+
+
+def _last_information(path: PrimaryPath) -> float:
+    return float(information_of(path.contrast.estimate)[-1])

@@ -1,0 +1,121 @@
+"""Harm: a one-sided sequential test of its own on the primary (null 0) and on each guardrail (null −margin), every day."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from trialflow.checks.comparing import compare
+from trialflow.checks.comparison import number
+from trialflow.checks.contrasts import Contrast
+from trialflow.checks.finding import Finding, Status
+from trialflow.checks.guardrails import against_margin, guarded_contrasts
+from trialflow.checks.history import Checked, History
+from trialflow.checks.ledger import Budget, Series, take_looks
+from trialflow.checks.schedule import calendar_fractions
+from trialflow.spec.experiment import Guardrail
+from trialflow.spec.look import Look, LookPurpose
+from trialflow.spec.promise import Promise
+from trialflow.stats.results import Estimate
+from trialflow.stats.spending import SpendingFunction
+from trialflow.warehouse.summary import Summary
+
+MINIMUM_UNITS = 100  # the statistic is asymptotic: no harm look before the smaller arm has this many matured units
+
+
+def _series(promise: Promise, summary: Summary, history: History, contrast: Contrast, moved: Estimate) -> Series:
+    enough = [
+        day
+        for day, n_c, n_t in zip(summary.days, contrast.n_control, contrast.n_treatment, strict=True)
+        if min(n_c, n_t) >= MINIMUM_UNITS
+    ]
+    return take_looks(
+        experiment=promise.slug,
+        variant=contrast.variant,
+        metric=contrast.metric.name,
+        budget=Budget(
+            purpose=LookPurpose.HARM,
+            alpha=promise.experiment.analysis.harm_alpha,
+            sides=1,
+            spending=SpendingFunction.POCOCK,
+        ),
+        estimate=moved,
+        sign=-1,
+        days=summary.days,
+        look_days=enough,
+        fractions=calendar_fractions(promise.experiment, enough),
+        history=history,
+    )
+
+
+def _targets(promise: Promise, summary: Summary) -> list[tuple[Contrast, Estimate, Guardrail | None]]:
+    """Each contrast with the estimate whose null is "no harm" and whose negative side is harm."""
+    metrics = promise.experiment.metrics
+    primary = guarded_contrasts(promise, summary, metrics.primary.metric)
+    targets: list[tuple[Contrast, Estimate, Guardrail | None]] = [
+        (contrast, _good_is_positive(contrast), None) for contrast in primary
+    ]
+    for guardrail in metrics.guardrails:
+        found = guarded_contrasts(promise, summary, guardrail.metric)
+        targets.extend((contrast, against_margin(guardrail, contrast), guardrail) for contrast in found)
+    return targets
+
+
+def _good_is_positive(contrast: Contrast) -> Estimate:
+    sign = contrast.metric.direction.sign
+    return replace(contrast.estimate, estimate=sign * contrast.estimate.estimate)
+
+
+def harm(promise: Promise, summary: Summary, history: History) -> Checked:
+    """FAIL from the day on which any treatment is shown to do harm."""
+    comparisons: list[dict[str, object]] = []
+    looks: list[Look] = []
+    harmful: list[tuple[date, str, str]] = []
+    for contrast, moved, guardrail in _targets(promise, summary):
+        series = _series(promise, summary, history, contrast, moved)
+        last = series.taken[-1] if series.taken else None
+        role = "guardrail" if guardrail else "primary"
+        comparison = compare(contrast, role=role, level=1.0 - 2.0 * promise.experiment.analysis.harm_alpha)
+        control = comparison.control or 0.0
+        comparisons.append(
+            replace(
+                comparison,
+                margin=number(guardrail.margin.on_scale(control)) if guardrail else None,
+                boundary=last.boundary if last else None,
+                crossed=series.crossed_on is not None,
+            ).document()
+        )
+        looks += series.new
+        if series.crossed_on:
+            harmful.append((series.crossed_on, contrast.variant, contrast.metric.name))
+    return Checked(finding=_finding(promise, summary, comparisons, harmful), looks=tuple(looks))
+
+
+def _finding(
+    promise: Promise, summary: Summary, comparisons: list[dict[str, object]], harmful: list[tuple[date, str, str]]
+) -> Finding:
+    harmful.sort()
+    known = [one for one in comparisons if one["estimate"] is not None]
+    if harmful:
+        day, variant, metric = harmful[0]
+        status, headline = Status.FAIL, f"{variant} harms {metric}: its harm boundary was crossed on {day}."
+    elif not known:
+        status, headline = Status.NO_DATA, "There is no number to look for harm in yet."
+    else:
+        status, headline = Status.PASS, "No harm boundary is crossed."
+    return Finding(
+        experiment=promise.slug,
+        check="harm",
+        as_of=summary.as_of,
+        status=status,
+        headline=headline,
+        evidence={
+            "comparisons": comparisons,
+            "harmful": [
+                {"day": day.isoformat(), "variant": variant, "metric": metric} for day, variant, metric in harmful
+            ],
+            "alpha": promise.experiment.analysis.harm_alpha,
+        },
+        next_step="Stop the variant: return its share to control, then read the memo." if harmful else "",
+        blocks=bool(harmful),
+    )

@@ -1,0 +1,234 @@
+"""Power before the start: how many units the promise needs, how many the traffic brings, and by when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from trialflow.checks.comparison import number
+from trialflow.checks.finding import Finding, Status
+from trialflow.checks.history import Checked
+from trialflow.errors import Problem
+from trialflow.spec.experiment import Experiment, Policy
+from trialflow.spec.metric import Metric, MetricKind
+from trialflow.spec.promise import MetricPlan, Plan, Promise
+from trialflow.stats.group_sequential import inflation
+from trialflow.stats.power import non_inferiority_units, planned_information, units_per_variant
+from trialflow.stats.spending import SpendingFunction
+from trialflow.warehouse.summary import HistorySummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A metric's per-unit mean and standard deviation before the start, and where they come from."""
+
+    mean: float
+    std_dev: float
+    origin: str
+
+
+def baselines(promise: Promise, histories: Sequence[HistorySummary], origin: str) -> dict[str, Baseline]:
+    """Stated baselines first, then measured ones; a metric with neither is left out."""
+    found = {}
+    for history in histories:
+        measured = _measured(promise.metrics[history.metric], history, origin)
+        if measured is not None:
+            found[history.metric] = measured
+    for name, stated in promise.experiment.baselines.items():
+        found[name] = Baseline(mean=stated.mean, std_dev=stated.std_dev, origin="stated in the promise")
+    return found
+
+
+def _measured(metric: Metric, history: HistorySummary, origin: str) -> Baseline | None:
+    moments = history.moments
+    if float(moments.n) < 2:
+        return None
+    mean, covariance = moments.mean, moments.covariance
+    if metric.kind is not MetricKind.RATIO:
+        spread = float(np.sqrt(covariance[0, 0]))
+        return Baseline(mean=float(mean[0]), std_dev=spread, origin=origin) if spread > 0 else None
+    if mean[1] == 0:
+        return None
+    ratio = float(mean[0] / mean[1])
+    variance = covariance[0, 0] - 2 * ratio * covariance[0, 1] + ratio**2 * covariance[1, 1]
+    return Baseline(mean=ratio, std_dev=float(np.sqrt(variance)) / float(mean[1]), origin=origin)
+
+
+def plan(promise: Promise, known: dict[str, Baseline], *, units_per_day: float | None) -> Plan:
+    """The numbers that are locked with the promise."""
+    experiment = promise.experiment
+    days = experiment.calendar.days
+    expected = int(units_per_day * days) if units_per_day else None
+    metrics = tuple(_metric_plan(promise, name, known[name]) for name in experiment.metrics.names if name in known)
+    primary = next((one for one in metrics if one.metric == experiment.metrics.primary.metric), None)
+    needed = _total_units(experiment, primary)
+    return Plan(
+        metrics=metrics,
+        units_per_day=number(units_per_day) if units_per_day else None,
+        expected_units=expected,
+        tuning_units=needed or expected,
+    )
+
+
+def _metric_plan(promise: Promise, name: str, base: Baseline) -> MetricPlan:
+    experiment = promise.experiment
+    analysis = experiment.analysis
+    guardrail = next((one for one in experiment.metrics.guardrails if one.metric == name), None)
+    ratio = _allocation(experiment)
+    if name == experiment.metrics.primary.metric:
+        minimum = experiment.metrics.primary.minimum_effect.on_scale(base.mean)
+        factor = _inflation(experiment)
+        needed = units_per_variant(
+            std_dev=base.std_dev,
+            minimum_effect=minimum,
+            alpha=experiment.alpha_per_treatment,
+            power=analysis.power,
+            ratio=ratio,
+            inflation=factor,
+        )
+        wanted = planned_information(
+            minimum_effect=minimum, alpha=experiment.alpha_per_treatment, power=analysis.power, inflation=factor
+        )
+        return _rounded(name, base, minimum, math.ceil(needed), float(wanted))
+    if guardrail is not None:
+        margin = guardrail.margin.on_scale(base.mean)
+        needed = non_inferiority_units(
+            std_dev=base.std_dev, absolute=margin, alpha=analysis.guardrail_alpha, power=analysis.power, ratio=ratio
+        )
+        return _rounded(name, base, margin, math.ceil(needed), None)
+    return _rounded(name, base, None, None, None)
+
+
+def _rounded(name: str, base: Baseline, minimum: float | None, needed: int | None, wanted: float | None) -> MetricPlan:
+    return MetricPlan(
+        metric=name,
+        baseline_mean=number(base.mean) or 0.0,
+        baseline_std_dev=number(base.std_dev) or 0.0,
+        minimum_effect=number(minimum) if minimum is not None else None,
+        units_per_variant=needed,
+        planned_information=number(wanted) if wanted is not None else None,
+        origin=base.origin,
+    )
+
+
+def _allocation(experiment: Experiment) -> float:
+    """Units of the smallest treatment per unit of control."""
+    smallest = min(variant.weight for variant in experiment.treatments)
+    return smallest / experiment.control.weight
+
+
+def _inflation(experiment: Experiment) -> float:
+    """What interim looks cost in information; a confidence sequence is planned like a fixed horizon and says so."""
+    stopping = experiment.analysis.stopping
+    if stopping.policy is not Policy.GROUP_SEQUENTIAL or not stopping.looks:
+        return 1.0
+    final = (experiment.calendar.final_day() - experiment.calendar.first_day).days + 1
+    fractions = np.asarray([*(look / final for look in stopping.looks), 1.0])
+    return float(
+        inflation(
+            fractions,
+            alpha=experiment.alpha_per_treatment,
+            power=experiment.analysis.power,
+            sides=2,
+            spending=SpendingFunction.OBRIEN_FLEMING,
+        )
+    )
+
+
+def _total_units(experiment: Experiment, primary: MetricPlan | None) -> int | None:
+    if primary is None or primary.units_per_variant is None:
+        return None
+    control = primary.units_per_variant / experiment.control.weight
+    return math.ceil(control)
+
+
+def power_problems(promise: Promise, made: Plan, where: str) -> tuple[Problem, ...]:
+    """What registration refuses: no baseline to plan from, or less traffic than the promise needs. Replays are exempt."""
+    experiment = promise.experiment
+    primary = made.of(experiment.metrics.primary.metric)
+    if experiment.replay:
+        return ()
+    if primary is None:
+        return (
+            Problem(
+                where=where,
+                field=f"baselines.{experiment.metrics.primary.metric}",
+                value="missing",
+                message="there is no history to plan the power from",
+                cure="state the mean and std_dev per unit before the start, or give the source a population with history",
+            ),
+        )
+    needed = _total_units(experiment, primary)
+    if needed is None or made.expected_units is None or made.expected_units >= needed:
+        return ()
+    return (
+        Problem(
+            where=where,
+            field="calendar.last_day",
+            value=str(experiment.calendar.last_day),
+            message=(
+                f"the traffic brings about {made.expected_units:,} units until then, and the minimum effect with this power "
+                f"needs {needed:,}"
+            ),
+            cure=f"run until {enough_by(experiment, made, needed)}, or promise a larger minimum effect",
+        ),
+    )
+
+
+def enough_by(experiment: Experiment, made: Plan, needed: int) -> date:
+    """The last day of the full week in which the traffic seen so far has brought `needed` units."""
+    days = math.ceil(needed / (made.units_per_day or 1.0))
+    weeks = max(math.ceil(days / 7), 1)
+    return experiment.calendar.first_day + timedelta(days=7 * weeks - 1)
+
+
+def power(promise: Promise, made: Plan, as_of: date) -> Checked:
+    """The finding kept with the registration: what the plan rests on, and which margins the traffic cannot resolve."""
+    experiment = promise.experiment
+    rows = [
+        {
+            "metric": one.metric,
+            "baseline_mean": one.baseline_mean,
+            "baseline_std_dev": one.baseline_std_dev,
+            "minimum_effect": one.minimum_effect,
+            "units_per_variant": one.units_per_variant,
+            "planned_information": one.planned_information,
+            "origin": one.origin,
+        }
+        for one in made.metrics
+    ]
+    primary = made.of(experiment.metrics.primary.metric)
+    needed = _total_units(experiment, primary)
+    expected = made.expected_units
+    weak = [
+        one.metric
+        for one in made.metrics
+        if one.units_per_variant and expected and one.units_per_variant > expected * experiment.control.weight
+    ]
+    if primary is None:
+        status, headline = Status.NOT_APPLICABLE, "No baseline is known, so no power was planned."
+    elif weak:
+        status = Status.WARN
+        headline = f"The expected traffic is too small to resolve {', '.join(weak)} with the promised power."
+    else:
+        status, headline = Status.PASS, f"The promise needs {primary.units_per_variant:,} units in control."
+    return Checked(
+        finding=Finding(
+            experiment=promise.slug,
+            check="power",
+            as_of=as_of,
+            status=status,
+            headline=headline,
+            evidence={
+                "metrics": rows,
+                "needed_units": needed,
+                "expected_units": expected,
+                "units_per_day": made.units_per_day,
+                "expected_end": enough_by(experiment, made, needed).isoformat() if needed and made.units_per_day else None,
+            },
+        )
+    )

@@ -1,0 +1,139 @@
+"""Sample ratio mismatch: is the traffic split as promised? Integrity comes before any effect."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+
+from trialflow.checks.comparison import number
+from trialflow.checks.finding import Finding, Status
+from trialflow.checks.history import Checked
+from trialflow.spec.promise import Promise
+from trialflow.spec.source import Grain
+from trialflow.stats.moments import Floats
+from trialflow.stats.srm import chi_square, sequential_split
+from trialflow.warehouse.summary import Summary
+
+CONCENTRATION = 10_000.0  # prior weight of the planned shares; best power against half-point imbalances (methods §4)
+FINAL_ALPHA = 0.01  # the fixed test at the final look only ever warns
+
+
+def planned_shares(promise: Promise, summary: Summary) -> Floats:
+    """Shares in force on each day, shape (day, variant): on a ramp each day has its own."""
+    by_day = [promise.experiment.weights_on(day) for day in summary.days]
+    return np.asarray([[shares[name] for name in summary.variants] for shares in by_day], dtype=np.float64)
+
+
+def srm(promise: Promise, summary: Summary) -> Checked:
+    """The sequential test of Lindon & Malek (2022): may be looked at every day. An alarm is terminal."""
+    shares = planned_shares(promise, summary)
+    units = summary.exposures.new_units
+    total = int(units.sum())
+    alpha = promise.experiment.analysis.srm_alpha
+    evidence = {
+        "observed": {name: int(n) for name, n in zip(summary.variants, units.sum(axis=0), strict=True)},
+        "expected": {
+            name: number(float(n))
+            for name, n in zip(summary.variants, (units.sum(axis=1)[:, None] * shares).sum(axis=0), strict=True)
+        },
+        "shares": {name: number(float(share)) for name, share in zip(summary.variants, shares[-1], strict=True)},
+        "threshold": alpha,
+        "mixed_units": summary.exposures.mixed_units,
+    }
+    if total == 0:
+        return Checked(
+            finding=Finding(
+                experiment=promise.slug,
+                check="srm",
+                as_of=summary.as_of,
+                status=Status.NO_DATA,
+                headline="No unit has been exposed yet, so the split cannot be judged.",
+                evidence=evidence,
+                next_step="Check that the exposure log is written and that the source's table, filter and slug fit.",
+            )
+        )
+    split = sequential_split(units, shares, concentration=CONCENTRATION)
+    alarm = _alarm_day(summary.days, split.p_value, alpha)
+    evidence |= {
+        "p_value": number(float(split.p_value[-1])),
+        "log_bayes_factor": number(float(split.log_bayes_factor[-1])),
+        "path": [
+            {"day": day.isoformat(), "p_value": number(float(p))}
+            for day, p in zip(summary.days, split.p_value, strict=True)
+        ],
+        "alarm_day": alarm.isoformat() if alarm else None,
+    }
+    if alarm:
+        headline = (
+            f"The split is broken: the chance of evidence this strong against the planned shares, at any look, is "
+            f"below {alpha:g}."
+        )
+        step = (
+            "Do not read any effect. Find the cause (redirects, bots, lost logs, a filter after assignment), mend it, and "
+            "register an amendment with a new first day."
+        )
+        status = Status.FAIL
+    else:
+        headline = f"The split agrees with the plan after {total:,} units."
+        step, status = "", Status.PASS
+    return Checked(
+        finding=Finding(
+            experiment=promise.slug,
+            check="srm",
+            as_of=summary.as_of,
+            status=status,
+            headline=headline,
+            evidence=evidence,
+            next_step=step,
+            blocks=status is Status.FAIL,
+        )
+    )
+
+
+def _alarm_day(days: tuple[date, ...], p_values: Floats, alpha: float) -> date | None:
+    return next((day for day, p in zip(days, p_values, strict=True) if p <= alpha), None)
+
+
+def srm_final(promise: Promise, summary: Summary) -> Checked:
+    """Pearson's chi-square once, at the final look: a warning on top of the memo, effects still shown."""
+    units = summary.exposures.new_units
+    observed = units.sum(axis=0).astype(np.float64)
+    expected = (units.sum(axis=1)[:, None] * planned_shares(promise, summary)).sum(axis=0)
+    if observed.sum() == 0:
+        status, headline, evidence = Status.NO_DATA, "No unit was exposed.", {}
+    else:
+        test = chi_square(observed, expected / expected.sum())
+        p = float(test.p_value)
+        status = Status.WARN if p < FINAL_ALPHA else Status.PASS
+        imbalance = float(np.max(np.abs(observed / observed.sum() - expected / expected.sum())))
+        evidence = {
+            "statistic": number(float(test.statistic)),
+            "df": number(float(test.df)),
+            "p_value": number(p),
+            "threshold": FINAL_ALPHA,
+            "largest_share_difference": number(imbalance),
+            "observed": {name: int(n) for name, n in zip(summary.variants, observed, strict=True)},
+        }
+        headline = (
+            "The final split differs more from the plan than the warning level allows."
+            if status is Status.WARN
+            else "The final split agrees with the plan."
+        )
+    warning = "Look for the cause before trusting small effects: compare the split by day, platform and country."
+    return Checked(
+        finding=Finding(
+            experiment=promise.slug,
+            check="srm_final",
+            as_of=summary.as_of,
+            status=status,
+            headline=headline,
+            evidence=evidence,
+            next_step=warning if status is Status.WARN else "",
+        )
+    )
+
+
+def split_is_daily(promise: Promise) -> bool:
+    """Whether the source tells the split by day; a total is judged once."""
+    return promise.source.grain is not Grain.TOTALS

@@ -1,0 +1,62 @@
+"""The exception tree: every error says what is wrong, which value, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class TrialflowError(Exception):
+    """Base of everything this library raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong with a text written by a person.
+
+    `where` is the file or form it came from, `field` the dotted path inside it, `value` what stood there (as text),
+    `message` what is wrong and `cure` what to write instead.
+    """
+
+    where: str
+    field: str
+    value: str
+    message: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.field} = {self.value}: {self.message} ({self.cure})"
+
+
+class PromiseError(TrialflowError):
+    """A promise, metric or source is not acceptable; carries every problem found, not only the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        noun = "problem" if count == 1 else "problems"
+        super().__init__(f"{count} {noun}:\n" + "\n".join(f"- {problem}" for problem in self.problems))
+
+
+class StatisticsError(TrialflowError):
+    """An argument for which a statistic has no meaning (a share outside [0, 1], a negative count …)."""
+
+
+class WarehouseError(TrialflowError):
+    """The facts cannot be read: a missing table or column, an unreachable database."""
+
+
+class NotSupportedError(TrialflowError):
+    """A thing that is understood but not built; says so instead of guessing."""
+
+
+class RegistryError(TrialflowError):
+    """The record refuses: unknown slug, second registration without a reason, newer schema."""
+
+
+class UnknownExperimentError(RegistryError):
+    """No promise of that slug is registered."""
+
+
+class LockedError(RegistryError):
+    """The registered promise and the one at hand differ, and no amendment was recorded."""

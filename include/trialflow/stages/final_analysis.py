@@ -1,0 +1,91 @@
+"""The final analysis: all metrics, segments and corrections once; the decision; the memo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from trialflow.checks.completeness import completeness
+from trialflow.checks.finding import Finding, Status
+from trialflow.checks.history import Checked, History
+from trialflow.checks.secondary import secondary
+from trialflow.checks.segments import segments
+from trialflow.checks.srm import srm, srm_final
+from trialflow.decision import Decision, Verdict, weigh
+from trialflow.memo import decision_memo
+from trialflow.registry import EventKind, Registry
+from trialflow.spec.amendment import Difference
+from trialflow.spec.promise import Promise
+from trialflow.stages.monitoring import check_lock, judged, suppressed
+from trialflow.stages.novelty import check_novelty
+from trialflow.stages.telling import keep_memo, message_of
+from trialflow.stages.workspace import Workspace, registered
+from trialflow.warehouse.document import summary_document
+from trialflow.warehouse.summarise import summarise
+from trialflow.warehouse.summary import Summary
+
+BEFORE_THE_START = ("collision", "power", "aa")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysed:
+    """The decision, and whether this run made it."""
+
+    decision: Decision
+    created: bool
+
+
+def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
+    """Weigh everything known up to `as_of`, record decision and memo, and tell it. Again on the same data: no change."""
+    with workspace.registry() as registry:
+        promise = registered(registry, slug)
+        summary = summarise(promise, as_of, workspace.connections)
+        history = History(looks=registry.looks(slug, revisions=True))
+        results = _checked(workspace, registry, promise, summary, history)
+        findings = _earlier(registry, slug) | {result.finding.check: result.finding for result in results}
+        decision = weigh(promise, as_of, findings)
+        looks = (*history.looks, *(look for result in results for look in result.looks))
+        memo = decision_memo(promise, decision, list(findings.values()), looks, _amendments(registry, slug))
+        documents = keep_memo(workspace, memo, "decision")
+        with registry.append(slug) as record:
+            record.summary(as_of, summary.data_fingerprint, summary_document(summary))
+            record.looks(look for result in results for look in result.looks)
+            record.findings(result.finding for result in results)
+            answer = record.decision(decision.document(), decision.fingerprint, as_of)
+            record.memo("decision", as_of, documents)
+            record.event(EventKind.ANALYSED, as_of)
+            record.event(EventKind.DECIDED, as_of, detail={"verdict": decision.verdict.value})
+            if decision.verdict is Verdict.EXTEND:
+                record.event(EventKind.EXTENDED, as_of)
+            record.intend(message_of(promise, f"decision|{slug}|{as_of}|{decision.fingerprint}", documents))
+    return Analysed(decision=decision, created=answer.created)
+
+
+def _checked(
+    workspace: Workspace, registry: Registry, promise: Promise, summary: Summary, history: History
+) -> list[Checked]:
+    split = srm(promise, summary)
+    always = [check_lock(workspace, registry, promise, summary.as_of), split, srm_final(promise, summary)]
+    always.append(completeness(promise, summary))
+    if split.finding.status is Status.FAIL:
+        return [*always, *suppressed(promise, summary.as_of, "the split is broken")]
+    return [
+        *always,
+        *judged(promise, summary, history),
+        secondary(promise, summary),
+        segments(promise, summary),
+        check_novelty(workspace, promise, summary.as_of),
+    ]
+
+
+def _amendments(registry: Registry, slug: str) -> list[tuple[date, str, tuple[Difference, ...]]]:
+    return [(one.recorded_at.date(), one.reason, one.differences) for one in registry.amendments(slug)]
+
+
+def _earlier(registry: Registry, slug: str) -> dict[str, Finding]:
+    """The findings made before the start, latest first day wins: they belong into the memo."""
+    return {
+        finding.check: finding
+        for finding in sorted(registry.findings(slug), key=lambda finding: finding.as_of)
+        if finding.check in BEFORE_THE_START
+    }

@@ -1,0 +1,81 @@
+"""The quarterly holdout comparison."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from trialflow.checks.comparison import Comparison
+from trialflow.checks.finding import Finding
+from trialflow.checks.holdout import Shipped, holdout
+from trialflow.decision import Decision, Verdict
+from trialflow.memo import holdout_memo
+from trialflow.registry import Registry
+from trialflow.spec.experiment import Role
+from trialflow.spec.promise import Promise
+from trialflow.stages.telling import keep_memo, message_of
+from trialflow.stages.workspace import Workspace, registered
+from trialflow.warehouse.summarise import summarise
+
+SHIPPED = frozenset({Verdict.SHIP.value, Verdict.PARTIAL.value})
+
+
+def holdouts(workspace: Workspace, as_of: date) -> tuple[str, ...]:
+    """Slugs of promises that keep a holdout and no control, and that have begun by `as_of`."""
+    with workspace.registry() as registry:
+        promises = [registered(registry, slug) for slug in registry.slugs()]
+    return tuple(
+        promise.slug
+        for promise in promises
+        if promise.experiment.control.role is Role.HOLDOUT and promise.experiment.calendar.first_day <= as_of
+    )
+
+
+def quarter_of(day: date) -> tuple[date, date]:
+    """First and last day of the calendar quarter that holds `day`."""
+    first = date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
+    following = date(first.year + (first.month == 10), (first.month + 3 - 1) % 12 + 1, 1)
+    return first, following - timedelta(days=1)
+
+
+def compare_holdout(workspace: Workspace, slug: str, as_of: date) -> Finding:
+    """Everybody against the holdout up to `as_of`, beside what was shipped on the same metric by then."""
+    with workspace.registry() as registry:
+        promise = registered(registry, slug)
+        summary = summarise(promise, as_of, workspace.connections)
+        checked = holdout(promise, summary, _shipped(registry, promise, as_of))
+        documents = keep_memo(workspace, holdout_memo(promise, checked.finding), "holdout")
+        with registry.append(slug) as record:
+            record.findings([checked.finding])
+            record.memo("holdout", as_of, documents)
+            record.intend(message_of(promise, f"holdout|{slug}|{as_of}|{checked.finding.fingerprint}", documents))
+    return checked.finding
+
+
+def _shipped(registry: Registry, promise: Promise, as_of: date) -> list[Shipped]:
+    """Effects of shipped winners on the holdout's metric since it began, as their last decisions saw them."""
+    metric = promise.experiment.metrics.primary.metric
+    found = []
+    for slug in registry.slugs():
+        shipped = [
+            Decision.from_document(stored.document)
+            for stored in registry.decisions(slug)
+            if promise.experiment.calendar.first_day <= stored.as_of <= as_of
+        ]
+        for decision in shipped[-1:]:
+            comparison = _winner(registry, decision, metric)
+            if comparison is not None and comparison.estimate is not None:
+                found.append(
+                    Shipped(
+                        experiment=slug, estimate=comparison.estimate, std_error=comparison.std_error or 0.0
+                    )
+                )
+    return found
+
+
+def _winner(registry: Registry, decision: Decision, metric: str) -> Comparison | None:
+    if decision.verdict.value not in SHIPPED:
+        return None
+    effects = registry.findings(decision.experiment, as_of=decision.as_of, check="effects")
+    rows = [row for finding in effects for row in finding.evidence.get("comparisons", [])]
+    wanted = [row for row in rows if row["variant"] == decision.variant and row["metric"] == metric]
+    return Comparison.from_document(wanted[0]) if wanted else None

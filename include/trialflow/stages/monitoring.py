@@ -1,0 +1,203 @@
+"""One experiment on one day: load, summarise, check, record, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from trialflow.checks.completeness import completeness
+from trialflow.checks.effects import effects, primary_paths
+from trialflow.checks.finding import Finding, Status
+from trialflow.checks.guardrails import guardrails
+from trialflow.checks.harm import harm
+from trialflow.checks.history import Checked, History
+from trialflow.checks.information import information
+from trialflow.checks.lock import lock
+from trialflow.checks.srm import srm
+from trialflow.decision import dues
+from trialflow.errors import PromiseError
+from trialflow.registry import EventKind, Registry
+from trialflow.spec.amendment import Difference, differences
+from trialflow.spec.fingerprint import document, fingerprint
+from trialflow.spec.parsing import parse_experiment
+from trialflow.spec.promise import Promise
+from trialflow.stages.telling import alert_messages
+from trialflow.stages.workspace import Workspace, registered
+from trialflow.warehouse.completeness import is_complete
+from trialflow.warehouse.document import summary_document
+from trialflow.warehouse.summarise import summarise
+from trialflow.warehouse.summary import Summary
+
+SUPPRESSED = ("effects", "guardrails", "harm", "information")
+ENDED_BY_PEOPLE = frozenset({EventKind.STOPPED, EventKind.WITHDRAWN, EventKind.RETIRED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitored:
+    """What a day's run has to say: each check's status, and the days on which a final analysis is due but not made."""
+
+    slug: str
+    as_of: date
+    statuses: dict[str, str] = field(default_factory=dict)
+    due: tuple[date, ...] = ()
+    skipped: str = ""
+
+
+def running(workspace: Workspace, as_of: date) -> tuple[str, ...]:
+    """Slugs to look at on a day: validated, within their calendar, and not ended by a person before.
+
+    A verdict does not end the looking: whoever reads the record later must find the same days whatever the order in which
+    they were run. What ends it is the calendar, a stop, or a withdrawal.
+    """
+    with workspace.registry() as registry:
+        return tuple(slug for slug in registry.slugs() if is_running(registry, slug, as_of))
+
+
+def is_running(registry: Registry, slug: str, as_of: date) -> bool:
+    """Whether an experiment is to be looked at on a day."""
+    calendar = registry.promise(slug).calendar
+    if not calendar.first_day <= as_of <= calendar.final_day(extended=True):
+        return False
+    past = [event for event in registry.events(slug) if event.as_of <= as_of]
+    kinds = {event.kind for event in past}
+    return bool(kinds & {EventKind.VALIDATED, EventKind.WAIVED}) and not kinds & ENDED_BY_PEOPLE
+
+
+def incomplete(workspace: Workspace, as_of: date) -> tuple[str, ...]:
+    """Sources of running experiments whose data of a day is not all there yet."""
+    with workspace.registry() as registry:
+        promises = [registered(registry, slug) for slug in registry.slugs() if is_running(registry, slug, as_of)]
+    sources = {source.name: source for promise in promises for source in promise.sources.values()}
+    return tuple(
+        name for name, source in sorted(sources.items()) if not is_complete(source, as_of, workspace.connections)
+    )
+
+
+def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
+    """Run the daily checks of one experiment and record what they say."""
+    with workspace.registry() as registry:
+        promise = registered(registry, slug)
+        summary = summarise(promise, as_of, workspace.connections)
+        history = History(looks=registry.looks(slug, revisions=True))
+        missing = _missing_sources(workspace, promise, as_of)
+        results = [check_lock(workspace, registry, promise, as_of), *_checked(promise, summary, history, missing)]
+        if _is_past_the_end(results, promise, as_of):
+            return Monitored(slug=slug, as_of=as_of, skipped="the experiment was not extended beyond its last day")
+        findings = {result.finding.check: result.finding for result in results}
+        owed = dues(promise, findings, as_of)
+        messages = alert_messages(registry, promise, list(findings.values()), as_of)
+        with registry.append(slug) as record:
+            record.summary(as_of, summary.data_fingerprint, summary_document(summary))
+            record.looks(look for result in results for look in result.looks)
+            record.findings(findings.values())
+            for one in owed:
+                record.event(EventKind.ANALYSIS_DUE, one.as_of, detail={"why": one.why})
+            for message in messages:
+                record.intend(message)
+        decided = {decision.as_of for decision in registry.decisions(slug)}
+    return Monitored(
+        slug=slug,
+        as_of=as_of,
+        statuses={name: finding.status.value for name, finding in sorted(findings.items())},
+        due=tuple(one.as_of for one in owed if one.as_of not in decided),
+    )
+
+
+def _missing_sources(workspace: Workspace, promise: Promise, as_of: date) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, source in sorted(promise.sources.items())
+        if not is_complete(source, as_of, workspace.connections)
+    )
+
+
+def _checked(promise: Promise, summary: Summary, history: History, missing: Sequence[str]) -> list[Checked]:
+    """Integrity first. Under a broken split, or on a day that is not all there, no effect is computed and no alpha spent."""
+    if missing:
+        return [_absent(promise, summary.as_of, missing), *suppressed(promise, summary.as_of, "the day is not complete")]
+    split = srm(promise, summary)
+    whole = completeness(promise, summary)
+    if split.finding.status is Status.FAIL:
+        return [split, whole, *suppressed(promise, summary.as_of, "the split is broken")]
+    return [split, whole, *judged(promise, summary, history)]
+
+
+def judged(promise: Promise, summary: Summary, history: History) -> list[Checked]:
+    """Effects, guardrails, harm and information on one day, with the looks they take."""
+    effect = effects(promise, summary, history)
+    paths = primary_paths(promise, summary, _with(history, effect))
+    extended = bool(effect.finding.evidence["extended"])
+    return [
+        effect,
+        guardrails(promise, summary, history, extended=extended),
+        harm(promise, summary, history),
+        information(promise, summary, paths),
+    ]
+
+
+def _with(history: History, checked: Checked) -> History:
+    return History(looks=(*history.looks, *checked.looks))
+
+
+def suppressed(promise: Promise, as_of: date, why: str) -> list[Checked]:
+    """Findings that stand for what was not computed, and why."""
+    return [
+        Checked(
+            finding=Finding(
+                experiment=promise.slug,
+                check=name,
+                as_of=as_of,
+                status=Status.NOT_APPLICABLE,
+                headline=f"Not computed: {why}.",
+                evidence={"suppressed": why},
+            )
+        )
+        for name in SUPPRESSED
+    ]
+
+
+def _absent(promise: Promise, as_of: date, missing: Sequence[str]) -> Checked:
+    return Checked(
+        finding=Finding(
+            experiment=promise.slug,
+            check="completeness",
+            as_of=as_of,
+            status=Status.NO_DATA,
+            headline=f"The data of this day is not complete in {', '.join(missing)}.",
+            evidence={"problems": [{"day": as_of.isoformat(), "problem": f"{name} is incomplete"} for name in missing]},
+            next_step="Load the day, mark it complete, and run the day again.",
+        )
+    )
+
+
+def _is_past_the_end(results: Sequence[Checked], promise: Promise, as_of: date) -> bool:
+    calendar = promise.experiment.calendar
+    if as_of <= calendar.final_day():
+        return False
+    found = next((result.finding for result in results if result.finding.check == "effects"), None)
+    return found is not None and not found.evidence.get("extended", False)
+
+
+def check_lock(workspace: Workspace, registry: Registry, promise: Promise, as_of: date) -> Checked:
+    """The promise in the record against its fingerprint, and against the files as they are now."""
+    stored = registry.promise(promise.slug)
+    return lock(
+        promise.slug,
+        as_of,
+        registered=stored.fingerprint,
+        recomputed=fingerprint(promise),
+        differences=_file_differences(workspace, promise),
+        amendments=len(registry.amendments(promise.slug)),
+    )
+
+
+def _file_differences(workspace: Workspace, promise: Promise) -> tuple[Difference, ...]:
+    """What today's files say otherwise. A file that is gone, or cannot be read, changes nothing about a promise."""
+    path = workspace.include / "experiments" / f"{promise.slug}.yaml"
+    try:
+        text = path.read_text(encoding="utf-8")
+        current = workspace.catalog().promise(parse_experiment(text, path.name))
+    except (OSError, PromiseError):
+        return ()
+    return differences(document(promise), document(current))

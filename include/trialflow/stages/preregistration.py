@@ -1,0 +1,175 @@
+"""Pre-registration: is the promise complete, known, powered and free of collisions? Then it is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+from trialflow.checks.collision import collision, collision_problems
+from trialflow.checks.finding import Finding
+from trialflow.checks.power import Baseline, baselines, plan, power, power_problems
+from trialflow.errors import Problem, PromiseError
+from trialflow.memo import registration_note
+from trialflow.registry import EventKind, Registered, Registry
+from trialflow.spec.admission import admit, admit_form
+from trialflow.spec.catalog import Catalog
+from trialflow.spec.experiment import Experiment, Policy
+from trialflow.spec.fingerprint import document, fingerprint
+from trialflow.spec.parsing import parse_experiment
+from trialflow.spec.plan_document import plan_document
+from trialflow.spec.promise import Plan, Promise
+from trialflow.spec.source import UnitSource
+from trialflow.spec.yaml_text import read_page
+from trialflow.stages.telling import keep_memo, message_of
+from trialflow.stages.workspace import Workspace, registered
+from trialflow.warehouse.history import history
+
+HISTORY_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A promise that may be locked: with its plan, the day it is told for, and the findings that go with it."""
+
+    promise: Promise
+    as_of: date
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What somebody wants to register: a YAML `text`, or the `fields` of the form; `where` it came from, in words."""
+
+    where: str
+    text: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    slug: str | None = None
+
+
+def check(workspace: Workspace, registry: Registry, offer: Offer, *, today: date) -> Accepted:
+    """Read and check a promise without storing anything. Raises PromiseError with every problem found."""
+    promise = _admitted(workspace, registry, offer, today)
+    experiment = promise.experiment
+    made = _planned(workspace, promise)
+    others = _others(registry, experiment)
+    problems = [
+        *collision_problems(experiment, others, offer.where),
+        *power_problems(promise, made, offer.where),
+        *_tuning_problems(experiment, made, offer.where),
+    ]
+    if problems:
+        raise PromiseError(problems)
+    as_of = min(today, experiment.calendar.first_day - timedelta(days=1))
+    locked = replace(promise, plan=made)
+    findings = (collision(experiment, others, as_of).finding, power(locked, made, as_of).finding)
+    return Accepted(promise=locked, as_of=as_of, findings=findings)
+
+
+def _admitted(workspace: Workspace, registry: Registry, offer: Offer, today: date) -> Promise:
+    catalog = workspace.catalog()
+    first_day = _registered_first_day(registry, offer)
+    if offer.fields:
+        return admit_form(offer.fields, offer.where, catalog=catalog, today=today, registered_first_day=first_day)
+    return admit(
+        offer.text, offer.where, catalog=catalog, today=today, registered_first_day=first_day, slug=offer.slug
+    )
+
+
+def _registered_first_day(registry: Registry, offer: Offer) -> date | None:
+    """The first day on record, if this would be an amendment: a running experiment may be amended, not begun again."""
+    slug = offer.slug or str(offer.fields.get("slug") or "") or _slug_in(offer.text)
+    return registry.promise(slug).calendar.first_day if slug in registry.slugs() else None
+
+
+def _slug_in(text: str) -> str:
+    try:
+        written = read_page(text, "").value
+    except PromiseError:
+        return ""
+    return str(written.get("slug") or "") if isinstance(written, Mapping) else ""
+
+
+def _others(registry: Registry, experiment: Experiment) -> list[Experiment]:
+    """Promises in force that still hold their layer."""
+    gone = {EventKind.WITHDRAWN, EventKind.RETIRED}
+    return [
+        registered(registry, slug).experiment
+        for slug in registry.slugs()
+        if slug != experiment.slug and not gone & {event.kind for event in registry.events(slug)}
+    ]
+
+
+def _planned(workspace: Workspace, promise: Promise) -> Plan:
+    first = promise.experiment.calendar.first_day
+    measured: dict[str, Baseline] = {}
+    units_per_day = None
+    if isinstance(promise.source, UnitSource) and promise.source.population is not None:
+        origin = f"{HISTORY_DAYS} days before {first}"
+        summaries = history(promise, workspace.connections, before=first, days=HISTORY_DAYS)
+        measured = baselines(promise, summaries, origin)
+        per_day = [float(summary.units_per_day) for summary in summaries]
+        units_per_day = max(per_day, default=0.0) or None
+    known = measured | baselines(promise, (), "")
+    return plan(promise, known, units_per_day=units_per_day)
+
+
+def _tuning_problems(experiment: Experiment, made: Plan, where: str) -> tuple[Problem, ...]:
+    """Policies that must be tuned before data need a plan even in a replay."""
+    policy = experiment.analysis.stopping.policy
+    if policy is Policy.FIXED or made.of(experiment.metrics.primary.metric) is not None:
+        return ()
+    return (
+        Problem(
+            where=where,
+            field=f"baselines.{experiment.metrics.primary.metric}",
+            value="missing",
+            message=f"the policy {policy.value} is tuned before any data is seen, and no history tells the baseline",
+            cure="state the mean and std_dev per unit that were known before the start",
+        ),
+    )
+
+
+def register(workspace: Workspace, offer: Offer, *, by: str, today: date, reason: str = "") -> Registered:
+    """Check, lock, and record the findings and the registration note. The same promise again changes nothing."""
+    with workspace.registry() as registry:
+        accepted = check(workspace, registry, offer, today=today)
+        promise = accepted.promise
+        answer = registry.register(
+            document(promise),
+            plan_document(promise.plan),
+            fingerprint(promise),
+            promise.slug,
+            by,
+            reason,
+            as_of=accepted.as_of,
+        )
+        memo = registration_note(promise, accepted.findings)
+        documents = keep_memo(workspace, memo, "registration")
+        # Recorded even when the promise stands already: a first try may have been killed between the two transactions.
+        with registry.append(promise.slug) as record:
+            if answer.created or not registry.findings(promise.slug, check="power"):
+                record.findings(accepted.findings)
+                record.memo("registration", accepted.as_of, documents)
+            record.intend(message_of(promise, f"registered|{promise.slug}|{answer.version}", documents))
+        return answer
+
+
+def waiting(workspace: Workspace) -> tuple[Offer, ...]:
+    """Experiment files that are not registered in their present form, by name."""
+    with workspace.registry() as registry:
+        known = {stored.slug: stored.fingerprint for stored in registry.promises()}
+    catalog = workspace.catalog()
+    return tuple(
+        Offer(where=path.name, text=text, slug=path.stem)
+        for path, text in catalog.experiments()
+        if _fingerprint_now(catalog, path.name, text) != known.get(path.stem, "none")
+    )
+
+
+def _fingerprint_now(catalog: Catalog, where: str, text: str) -> str:
+    try:
+        return fingerprint(catalog.promise(parse_experiment(text, where), where))
+    except PromiseError:
+        return ""

@@ -1,0 +1,146 @@
+"""Telling: memos as files, messages into the outbox, the outbox to a messenger, the day's digest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, Protocol
+
+from trialflow.checks.finding import Finding, Status
+from trialflow.memo import Memo, alert, blocks, digest_line, fallback_text, html, markdown
+from trialflow.registry import Message, Registry, StoredMessage
+from trialflow.spec.promise import Promise
+from trialflow.stages.workspace import Workspace, registered
+
+LOUD = frozenset({Status.FAIL, Status.NO_DATA})
+INTEGRITY = frozenset({"srm", "completeness", "lock", "aa"})
+EXTENSIONS = {"markdown": "md", "html": "html", "slack": "json"}
+
+
+class Messenger(Protocol):
+    """Whatever can post: Slack through Airflow's hook, or a stand-in."""
+
+    def post(self, *, channel: str, payload: Mapping[str, Any], key: str, thread_ts: str) -> str:
+        """Post once and return the message's ts. `key` travels in the metadata, so a retry can find it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What one round of posting did."""
+
+    posted: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+def keep_memo(workspace: Workspace, memo: Memo, kind: str) -> dict[str, str]:
+    """Render a memo in every format and keep it as files; returns the texts for the record.
+
+    A file is replaced as a whole. The record stays the truth: `trialflow memo` writes the files again from there.
+    """
+    texts = {"markdown": markdown(memo), "html": html(memo), "slack": json.dumps(slack(memo))}
+    folder = workspace.memo_root / memo.experiment
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        _replace(folder / f"{memo.as_of}-{kind}.{EXTENSIONS[name]}", text)
+    return texts
+
+
+def slack(memo: Memo) -> dict[str, Any]:
+    """The payload of a Slack message: blocks, and the text that notifications and screen readers use."""
+    return {"text": fallback_text(memo), "blocks": blocks(memo)}
+
+
+def _replace(path: Path, text: str) -> None:
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, suffix=path.suffix, delete=False) as part:
+        part.write(text)
+    Path(part.name).chmod(0o644)
+    Path(part.name).replace(path)
+
+
+def message_of(promise: Promise, key: str, documents: Mapping[str, str]) -> Message:
+    """A memo as a message to the experiment's channel; everything about one experiment stands in one thread."""
+    return Message(
+        key=key,
+        channel=promise.experiment.slack_channel,
+        payload=json.loads(documents["slack"]),
+        thread=thread_of(promise.slug),
+    )
+
+
+def thread_of(slug: str) -> str:
+    """Key of the message that opens an experiment's thread: its registration note."""
+    return f"registered|{slug}|1"
+
+
+def alert_messages(registry: Registry, promise: Promise, findings: Sequence[Finding], as_of: date) -> list[Message]:
+    """One message per check whose status changed into or out of trouble since the last day on record before this one."""
+    earlier: dict[str, Finding] = {}
+    for finding in sorted(registry.findings(promise.slug), key=lambda finding: finding.as_of):
+        if finding.as_of < as_of:
+            earlier[finding.check] = finding
+    messages = []
+    for finding in findings:
+        before = earlier.get(finding.check)
+        previous = before.status if before else None
+        if previous is not finding.status and is_news(finding, previous):
+            memo = alert(promise, finding, previous)
+            key = f"alert|{promise.slug}|{finding.check}|{as_of}|{finding.status}"
+            messages.append(message_of(promise, key, {"slack": json.dumps(slack(memo))}))
+    return messages
+
+
+def is_news(finding: Finding, previous: Status | None) -> bool:
+    """Whether a change of status is worth a message of its own: trouble, its end, or a warning about integrity.
+
+    An experiment that has no effects yet on its first days is not in trouble.
+    """
+    quiet = finding.check not in INTEGRITY and finding.status is Status.NO_DATA and previous is None
+    if finding.status in LOUD:
+        return not quiet
+    if finding.status is Status.WARN:
+        return finding.check in INTEGRITY or finding.check == "novelty"
+    return previous in LOUD and finding.status is Status.PASS and finding.check in {*INTEGRITY, "harm"}
+
+
+def deliver(workspace: Workspace, messenger: Messenger) -> Delivery:
+    """Post what stands in the outbox, oldest first: intent, post, record. One that fails stays for the next round."""
+    posted, failed = [], []
+    with workspace.registry() as registry:
+        for stored in registry.outbox():
+            try:
+                ts = messenger.post(
+                    channel=stored.message.channel,
+                    payload=stored.message.payload,
+                    key=stored.message.key,
+                    thread_ts=_thread_ts(registry, stored),
+                )
+            except OSError:
+                failed.append(stored.message.key)
+                continue
+            registry.posted(stored.message.key, ts)
+            posted.append(stored.message.key)
+    return Delivery(posted=tuple(posted), failed=tuple(failed))
+
+
+def _thread_ts(registry: Registry, stored: StoredMessage) -> str:
+    thread = stored.message.thread
+    if not thread or thread == stored.message.key:
+        return ""
+    opener = registry.message(thread)
+    return opener.ts if opener is not None and opener.posted else ""
+
+
+def digest(workspace: Workspace, as_of: date) -> str:
+    """One line per experiment with findings of that day, as Markdown; empty when there is nothing to say."""
+    lines = []
+    with workspace.registry() as registry:
+        for slug in registry.slugs():
+            found = registry.findings(slug, as_of=as_of)
+            if found:
+                lines.append(digest_line(registered(registry, slug), found, as_of=as_of))
+    return "\n".join(lines)
