@@ -1,7 +1,7 @@
 """The record: what was promised, seen, spent, found, decided and told. It only grows.
 
-`Registry` is the door; `life` folds what was recorded into the stage of an experiment. SQLite is one file for one machine,
-PostgreSQL serves many; nothing above this package can tell them apart.
+`Registry` is the door; `life` folds what was recorded into the stage of an experiment. SQLite is one file for one
+machine, PostgreSQL serves many; nothing above this package can tell them apart.
 """
 
 from trialflow.registry.life import Life, Stage, fold, stage

@@ -1,8 +1,8 @@
 """The life of an experiment: a fold over what was recorded and the calendar. Nothing here is stored.
 
-The calendar moves an experiment at its first day: from `validated` to `running`, from `registered` to `blocked`. Every other
-step is an event, by the table STEPS. Events count in the order of their days, and of recording within a day, so it does not
-matter when a day was written. An event that has no step from the stage it meets changes nothing.
+The calendar moves an experiment at its first day: from `validated` to `running`, from `registered` to `blocked`. Every
+other step is an event, by the table STEPS. Events count in the order of their days, and of recording within a day, so
+it does not matter when a day was written. An event that has no step from the stage it meets changes nothing.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ STEPS: Mapping[EventKind, tuple[tuple[Stage, ...], Stage]] = {
 class Life:
     """Where an experiment stands on a day.
 
-    `since` is the day that brought it there (None for `registered`). `analysis_due` is the as_of the final analysis is to be
-    made for, once that day has come and while the experiment is running: a boundary crossed, a stop by a person (after the
-    last unit has matured), or the last look of the calendar.
+    `since` is the day that brought it there (None for `registered`). `analysis_due` is the as_of the final analysis is
+    to be made for, once that day has come and while the experiment is running: a boundary crossed, a stop by a person
+    (after the last unit has matured), or the last look of the calendar.
     """
 
     stage: Stage = Stage.REGISTERED

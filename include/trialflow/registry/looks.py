@@ -20,8 +20,7 @@ def identity(look: Look) -> dict[str, Any]:
 
 def reevaluated(recorded: Look, again: Look) -> Look:
     """The recorded look itself when nothing changed, else its next revision: what was spent stays as it was spent."""
-    judged = {"z": again.z, "crossed": again.crossed, "data_fingerprint": again.data_fingerprint}
-    revised = dataclasses.replace(recorded, **judged)
+    revised = dataclasses.replace(recorded, z=again.z, crossed=again.crossed, data_fingerprint=again.data_fingerprint)
     return (
         recorded
         if text_of(revised) == text_of(recorded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
@@ -15,9 +15,7 @@ from trialflow.registry.canonical import canonical, parsed
 from trialflow.registry.record import Amendment, EventKind, Registered, StoredPromise
 from trialflow.registry.schema import ExperimentRow, PromiseRow
 from trialflow.registry.writer import Writer
-
-if TYPE_CHECKING:
-    from trialflow.spec.amendment import Difference
+from trialflow.spec.amendment import Difference, differences
 
 
 def register(session: Session, offered: StoredPromise, as_of: date) -> Registered:
@@ -38,8 +36,6 @@ def register(session: Session, offered: StoredPromise, as_of: date) -> Registere
 
 
 def _amend(session: Session, stored: StoredPromise, offered: StoredPromise, as_of: date) -> Registered:
-    from trialflow.spec.amendment import differences
-
     changed = differences(stored.document, offered.document)
     if not offered.reason.strip():
         raise LockedError(_locked(stored, changed))
@@ -52,10 +48,10 @@ def _amend(session: Session, stored: StoredPromise, offered: StoredPromise, as_o
 
 
 def _locked(stored: StoredPromise, changed: Sequence[Difference]) -> str:
-    listed = "; ".join(f"{item.field}: {item.before!r} → {item.after!r}" for item in changed) or "the fingerprint"
+    listed = "; ".join(map(str, changed)) or "the fingerprint"
     return (
-        f"the promise of {stored.slug!r} was registered on {stored.recorded_at:%Y-%m-%d} (version {stored.version}) and is "
-        f"locked; it differs in {listed}. Give a reason to record an amendment, or restore the promise"
+        f"the promise of {stored.slug!r} was registered on {stored.recorded_at:%Y-%m-%d} (version {stored.version}) "
+        f"and is locked; it differs in {listed}. Give a reason to record an amendment, or restore the promise"
     )
 
 
@@ -113,8 +109,6 @@ def versions(session: Session, slug: str) -> tuple[StoredPromise, ...]:
 
 def amendments(session: Session, slug: str) -> tuple[Amendment, ...]:
     """Every change of a promise after its registration, oldest first."""
-    from trialflow.spec.amendment import differences
-
     return tuple(
         Amendment(
             slug=slug,

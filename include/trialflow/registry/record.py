@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from trialflow.spec.amendment import Difference
 from trialflow.spec.experiment import Calendar
-
-if TYPE_CHECKING:
-    from trialflow.spec.amendment import Difference
 
 
 class EventKind(StrEnum):

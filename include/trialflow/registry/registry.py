@@ -44,9 +44,9 @@ def utc_now() -> datetime:
 class Registry:
     """The append-only record of all experiments.
 
-    Compute first, then write: `append` holds the experiment's lock (on SQLite the whole file's) until its block ends, and
-    a second `append` inside it would wait for itself. Reads never wait. Any number of processes may use the same record;
-    open it after forking.
+    Compute first, then write: `append` holds the experiment's lock (on SQLite the whole file's) until its block ends,
+    and a second `append` inside it would wait for itself. Reads never wait. Any number of processes may use the same
+    record; open it after forking.
     """
 
     def __init__(self, engine: Engine, *, clock: Clock = utc_now) -> None:

@@ -37,7 +37,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         in_utc = value.astimezone(UTC)
         return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (SQLAlchemy's)
         """Hand back an aware UTC time."""
         if value is None:
             return None
@@ -174,7 +174,7 @@ class MessageRow(Base):
 
 
 class PostingRow(Base):
-    """That a message was posted: a row of its own, because rows never change. `ts` is the messenger's identity of it."""
+    """That a message is out: a row of its own, because rows never change. `ts` is the messenger's name for it."""
 
     __tablename__ = "postings"
 

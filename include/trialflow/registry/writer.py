@@ -1,7 +1,7 @@
 """What one task records about one experiment, in one transaction.
 
-Everything is recorded at most once: equal content is no new row, changed content is the next revision of the same thing. So a
-retry, a rerun or a backfill of the same day leaves the record as it is.
+Everything is recorded at most once: equal content is no new row, changed content is the next revision of the same
+thing. So a retry, a rerun or a backfill of the same day leaves the record as it is.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Writer:
     def looks(self, looks: Iterable[Look]) -> tuple[Look, ...]:
         """Record looks; returns them as they now stand.
 
-        The first record of a look spends its alpha. A look that comes again with another statistic or data fingerprint is a
-        revision, which keeps the recorded information, boundary and alpha: nothing is ever spent twice.
+        The first record of a look spends its alpha. A look that comes again with another statistic or data fingerprint
+        is a revision, which keeps the recorded information, boundary and alpha: nothing is ever spent twice.
         """
         given = tuple(looks)
         self._refuse_others(look.experiment for look in given)
