@@ -1,0 +1,56 @@
+"""The queries of an experiment as text, for review: golden files and `trialflow validate --sql`."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, registry
+from sqlalchemy.engine import Dialect
+
+from trialflow.errors import NotSupportedError
+from trialflow.spec.promise import Promise
+from trialflow.spec.source import MomentsSource, UnitSource
+from trialflow.warehouse.stored_moments import counts_query, moments_query
+from trialflow.warehouse.unit_moments import question
+
+
+def sql_of(promise: Promise, as_of: date, dialect: str = "duckdb") -> str:
+    """What `summarise` asks, with every value written out; `dialect` is "duckdb", "postgresql" or another of SQLAlchemy.
+
+    Raises NotSupportedError for a dialect that is not installed.
+    """
+    chosen = _dialect(dialect)
+    texts = [
+        str(statement.compile(dialect=chosen, compile_kwargs={"literal_binds": True}))
+        for statement in _statements(promise, as_of)
+    ]
+    return ";\n\n".join("\n".join(line.rstrip() for line in text.splitlines()) for text in texts) + ";\n"
+
+
+def _statements(promise: Promise, as_of: date) -> list[sa.Select[Any] | sa.CompoundSelect[Any]]:
+    metrics = tuple(promise.metrics[name] for name in promise.experiment.metrics.names)
+    unit_level = tuple(metric for metric in metrics if isinstance(promise.sources[metric.source], UnitSource))
+    found: list[sa.Select[Any] | sa.CompoundSelect[Any]] = []
+    if isinstance(promise.source, UnitSource):
+        found.append(question(promise, unit_level, as_of).statement)
+    calendar = promise.experiment.calendar
+    span = {"slug": promise.slug, "first": calendar.first_day}
+    if isinstance(promise.source, MomentsSource):
+        found.append(counts_query(promise.source.exposures, last=min(as_of, calendar.last_day), **span))
+    for name in dict.fromkeys(metric.source for metric in metrics if metric not in unit_level):
+        source = promise.sources[name]
+        facts = list(dict.fromkeys(metric.measure.fact for metric in metrics if metric.source == name))
+        if isinstance(source, MomentsSource):
+            found.append(moments_query(source.moments, metrics=facts, last=as_of, **span))
+    return found
+
+
+def _dialect(name: str) -> Dialect:
+    if name == "postgresql":
+        return postgresql.dialect(paramstyle="named")  # so that a percent sign in a filter stays one
+    try:
+        return registry.load(name)()  # type: ignore[no-any-return]
+    except sa.exc.NoSuchModuleError as problem:
+        raise NotSupportedError(f"no SQLAlchemy dialect is named {name!r}: install its package, or use duckdb or postgresql") from problem

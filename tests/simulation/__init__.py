@@ -1,0 +1,1 @@
+"""Simulated worlds have the truth they claim."""
