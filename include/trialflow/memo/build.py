@@ -30,6 +30,7 @@ from trialflow.memo.sections.record import Amendment, deviations_section, limits
 from trialflow.memo.words import (
     NOT_AVAILABLE,
     counted,
+    listed,
     period,
     plain,
     relative,
@@ -38,6 +39,7 @@ from trialflow.memo.words import (
     significant,
     whole,
 )
+from trialflow.spec.fingerprint import fingerprint
 from trialflow.spec.look import Look
 from trialflow.spec.promise import Promise
 
@@ -110,13 +112,13 @@ def provenance(
     data_fingerprint: str = "",
 ) -> dict[str, str]:
     """What a memo rests on: data interval, fingerprints of data and promise, source and code."""
-    locked = promise_fingerprint or evidence.get("lock", "fingerprint") or evidence.get("lock", "registered")
+    locked = promise_fingerprint or evidence.get("lock", "registered") or fingerprint(promise)
     data = data_fingerprint or evidence.get("effects", "data_fingerprint")
     return {
         "Data": f"{interval} ({promise.experiment.calendar.time_zone}), both days inclusive",
         "Source": f"{promise.source.name}: {promise.source.description}",
         "Data fingerprint": str(data or NOT_AVAILABLE),
-        "Promise fingerprint": str(locked or NOT_AVAILABLE),
+        "Promise fingerprint": str(locked),
         "Code": f"trialflow {__version__}",
     }
 
@@ -171,12 +173,33 @@ def holdout_memo(promise: Promise, finding: Finding) -> Memo:
         sections=(
             Section(
                 title="Holdout against everybody",
-                paragraphs=(note, mde, *((f"Next: {sentence(finding.next_step)}",) if finding.next_step else ())),
+                paragraphs=(
+                    note,
+                    mde,
+                    _gap(promise, evidence, finding.check),
+                    *((f"Next: {sentence(finding.next_step)}",) if finding.next_step else ()),
+                ),
                 tables=(_holdout_table(promise, found),) if found else (),
                 essential=True,
             ),
         ),
         provenance=provenance(promise, evidence, interval=period(promise.experiment.calendar.first_day, finding.as_of)),
+    )
+
+
+def _gap(promise: Promise, evidence: Evidence, check: str) -> str:
+    """What was shipped, added up, beside what the holdout shows."""
+    how = scale(promise, promise.experiment.metrics.primary.metric)
+    promised, gap = evidence.number(check, "shipped_sum"), evidence.number(check, "gap")
+    lower, upper = evidence.number(check, "gap_lower"), evidence.number(check, "gap_upper")
+    if promised is None or gap is None:
+        return f"The sum of what was shipped is {NOT_AVAILABLE}."
+    decimals = how.decimals(lower, upper)
+    names = [str(row.get("experiment", NOT_AVAILABLE)) for row in evidence.rows(check, "shipped")]
+    source = f"shipped effects of {listed(names)} add up to" if names else "no shipped effect is on record; the sum is"
+    return sentence(
+        f"{source} {how.effect(promised, decimals)}; the holdout shows {how.effect(gap, decimals)} "
+        f"beyond that (interval {how.span(lower, upper, decimals)})"
     )
 
 

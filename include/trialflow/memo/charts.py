@@ -113,7 +113,7 @@ def _render(chart: Chart, kind: str, *, metadata: Mapping[str, str | None], dpi:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with rc_context(dict(SETTINGS)):
+    with rc_context(dict(SETTINGS)):  # type: ignore[arg-type]  # its keys are a closed list of literals
         figure = Figure(facecolor=LIGHT["paper"] if kind == "png" else "none")
         FigureCanvasAgg(figure)
         DRAW[chart.kind](figure, chart.data)
@@ -298,7 +298,7 @@ def _forest_row(axes: Axes, y: int, row: ForestRow, reach: float) -> None:
 
 
 def _percent(value: float) -> str:
-    decimals = 1 if abs(value) < 100 else 0  # noqa: PLR2004 (three figures are enough)
+    decimals = 1 if abs(value) < 100 else 0  # three figures are enough
     return ("+" if value > 0 else "") + fixed(value, decimals) + "%"
 
 
@@ -372,7 +372,7 @@ def _split_evidence(axes: Axes, evidence: Sequence[tuple[date, float]], threshol
 
 
 def _power(exponent: int) -> str:
-    return "1" if exponent == 0 else fixed(10.0**exponent, -exponent) if exponent >= -4 else f"1e{MINUS}{-exponent}"  # noqa: PLR2004
+    return "1" if exponent == 0 else fixed(10.0**exponent, -exponent) if exponent >= -4 else f"1e{MINUS}{-exponent}"
 
 
 def _nice(value: float) -> float:

@@ -93,7 +93,7 @@ def _table(table: Table) -> Iterator[str]:
 def _texts(lines: Sequence[str]) -> Iterator[Block]:
     """Lines packed into as few section blocks as their limit allows."""
     packed = ""
-    for line in (part for line in lines for part in _pieces(line)):
+    for line in itertools.chain.from_iterable(map(_pieces, lines)):
         joined = f"{packed}\n{line}" if packed else line
         if len(joined) > SECTION_LENGTH:
             yield _text(packed)

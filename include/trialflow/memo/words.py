@@ -77,7 +77,7 @@ def probability(value: float | None) -> str:
         return NOT_AVAILABLE
     if 0 < value < SMALLEST_P:
         return f"< {SMALLEST_P}"
-    return significant(value, 2) if value < 0.99 else significant(value, 3)  # noqa: PLR2004 (0.995 must not read as 1)
+    return significant(value, 2) if value < 0.99 else significant(value, 3)  # 0.995 must not read as 1
 
 
 def day(value: date) -> str:

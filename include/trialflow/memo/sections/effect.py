@@ -127,10 +127,16 @@ def verdict_section(decision: Decision) -> Section:
         else "This verdict is recommended by the promised rules and is not signed by anybody yet"
     )
     points = tuple(f"{sentence(reason.text)} [{reason.check}, finding {reason.finding}]" for reason in decision.reasons)
+    table = Table(
+        caption="What the promised rules say of each treatment alone; the experiment takes the one of highest precedence",
+        columns=("Variant", "Verdict"),
+        rows=tuple(decision.by_variant.items()),
+    )
     return Section(
         title="Verdict",
         paragraphs=(f"{sentence(meaning)} {sentence(state)}",),
         points=points or (f"Reasons are {NOT_AVAILABLE}.",),
+        tables=(table,) if len(decision.by_variant) > 1 else (),
         essential=True,
     )
 
@@ -169,18 +175,14 @@ def _reading(promise: Promise, one: Comparison) -> str:
     """One treatment in plain words, with the interval's reading; never more than it says."""
     how = scale(promise, one.metric)
     if one.estimate is None:
-        return sentence(f"{one.variant}: {NOT_AVAILABLE} ({one.why_not or 'no number'})")
+        return f"The effect of {one.variant} is {NOT_AVAILABLE}: {one.why_not or 'no number'}."
     decimals = how.decimals(one.lower, one.upper)
     control = promise.experiment.control.name
-    side = "higher" if one.estimate > 0 else "lower" if one.estimate < 0 else "the same"
     levels = (
-        f"{one.metric} is {how.value(one.treatment, decimals)} under {one.variant} and "
-        f"{how.value(one.control, decimals)} under {control}"
+        f"Under {one.variant}, {one.metric} is {how.value(one.treatment, decimals)}; "
+        f"under {control} it is {how.value(one.control, decimals)}: a difference of {effect_text(one, how)}."
     )
-    size = "" if side == "the same" else f", {side} by {effect_text(one, how)}"
-    return f"{sentence(levels + size)} {_relative_words(one)} {_compatible(one)} {_p_words(one)}".replace(
-        "  ", " "
-    ).strip()
+    return " ".join(part for part in (levels, _relative_words(one), _compatible(one), _p_words(one)) if part)
 
 
 def _relative_words(one: Comparison) -> str:
@@ -197,6 +199,14 @@ def relative_decimals(one: Comparison) -> int:
     if lower is None or upper is None or math.isinf(lower) or math.isinf(upper):
         return 1
     return decimals_for((upper - lower) * 50)
+
+
+def relative_text(one: Comparison, decimals: int) -> str:
+    """`−4.3% (−7.0% to −1.6%)`."""
+    if one.relative_estimate is None:
+        return NOT_AVAILABLE
+    span = relative_span(one.relative_lower, one.relative_upper, decimals)
+    return f"{relative(one.relative_estimate, decimals)} ({span})"
 
 
 def _compatible(one: Comparison) -> str:
@@ -243,7 +253,6 @@ def minimum_effect(promise: Promise, control: float) -> float:
 
 def _effect_table(promise: Promise, found: Sequence[Comparison]) -> Table:
     how = scale(promise, found[0].metric)
-    unit = "%" if how.value_suffix == "%" else how.effect_unit
     rows = []
     for one in found:
         decimals = how.decimals(one.lower, one.upper) if one.lower is not None else decimals_for_estimate(one, how)
@@ -254,19 +263,18 @@ def _effect_table(promise: Promise, found: Sequence[Comparison]) -> Table:
                 f"{whole(one.n_control)} / {whole(one.n_treatment)}",
                 how.value(one.control, decimals),
                 how.value(one.treatment, decimals),
-                how.number(one.estimate, decimals),
+                how.effect(one.estimate, decimals),
                 how.span(one.lower, one.upper, decimals),
-                relative(one.relative_estimate, share),
-                relative_span(one.relative_lower, one.relative_upper, share),
+                relative_text(one, share),
                 _adjustment(one, how, decimals),
             )
         )
     first = found[0]
-    columns = ("Variant", "Units (control / variant)", "Control", "Variant level", f"Effect ({how.effect_unit})")
+    columns = ("Variant", "Units (control / variant)", "Control level", "Variant level", "Effect")
     interval = level_text(first)
     return Table(
-        caption=f"{first.metric} against {promise.experiment.control.name}; levels in {unit}, effects in {how.effect_unit}",
-        columns=(*columns, interval, "Relative effect", f"Relative {interval}", "Without variance reduction"),
+        caption=f"{first.metric} against {promise.experiment.control.name}, effects in {how.effect_unit}",
+        columns=(*columns, interval, f"Relative effect ({interval})", "Without variance reduction"),
         rows=tuple(rows),
     )
 
@@ -301,7 +309,7 @@ def _path_chart(promise: Promise, evidence: Evidence) -> Chart | None:
     paths = []
     for variant, all_rows in _by_variant(evidence.rows("effects", "path")).items():
         rows = [row for row in all_rows if to_day(row.get("day")) is not None]
-        if len([row for row in rows if real(row.get("estimate")) is not None]) < 2:  # noqa: PLR2004 (a line)
+        if len([row for row in rows if real(row.get("estimate")) is not None]) < 2:  # a line
             continue
         paths.append(
             EffectPath(
@@ -315,10 +323,10 @@ def _path_chart(promise: Promise, evidence: Evidence) -> Chart | None:
         )
     if not paths:
         return None
-    found = next((one for one in primary_comparisons(promise, evidence) if one.control is not None), None)
+    known = next((one for one in primary_comparisons(promise, evidence) if one.control is not None), None)
     metric = promise.metrics.get(name)
     sign = metric.direction.sign if metric else 1
-    least = sign * minimum_effect(promise, found.control or 0.0) * how.factor if found else None
+    least = sign * minimum_effect(promise, known.control or 0.0) * how.factor if known else None
     return Chart(
         kind="effect_over_time",
         title=f"Effect on {name} over time, with bounds that may be read on every day",
@@ -368,15 +376,23 @@ def _novelty_words(promise: Promise, evidence: Evidence) -> str:
     policy = promise.experiment.analysis.novelty
     metric = str(evidence.get("novelty", "metric") or promise.experiment.metrics.primary.metric)
     how = scale(promise, metric)
-    estimate = evidence.number("novelty", "estimate")
-    lower, upper = evidence.number("novelty", "lower"), evidence.number("novelty", "upper")
-    decimals = how.decimals(lower, upper)
+    finding = evidence.findings["novelty"]
+    rows = evidence.rows("novelty", "variants") or (finding.evidence,)
+    said = "; ".join(_changed(row, how, percent(1 - policy.alpha)) for row in rows)
     return (
         f"Late minus early effect on {metric} (last {counted(policy.late_days, 'day')} against first "
-        f"{counted(policy.early_days, 'day')} of {policy.horizon_days} since exposure, units observed for all of them): "
-        f"{how.effect(estimate, decimals)} ({percent(1 - policy.alpha)} interval {how.span(lower, upper, decimals)}, "
-        f"{p_value(evidence.number('novelty', 'p_value'))})."
+        f"{counted(policy.early_days, 'day')} of {policy.horizon_days} since exposure, only units observed for all of "
+        f"them): {said}."
     )
+
+
+def _changed(row: Mapping[str, Any], how: MetricScale, level: str) -> str:
+    estimate, lower, upper, p = (real(row.get(key)) for key in ("estimate", "lower", "upper", "p_value"))
+    who = f"{row['variant']} " if row.get("variant") else ""
+    if estimate is None:
+        return f"{who}{NOT_AVAILABLE}"
+    decimals = how.decimals(lower, upper)
+    return f"{who}{how.effect(estimate, decimals)} ({level} interval {how.span(lower, upper, decimals)}, {p_value(p)})"
 
 
 def _lifetime_chart(promise: Promise, evidence: Evidence) -> Chart | None:
@@ -408,7 +424,7 @@ def _lifetime_chart(promise: Promise, evidence: Evidence) -> Chart | None:
     )
     return Chart(
         kind="lifetime",
-        title=f"Effect on {metric} by day since first exposure",
+        title=f"Effect on {metric} by day since first exposure, with intervals for each day by itself",
         alt=f"Effect on {metric} by day since first exposure, balanced cohort: {ends}.",
         data=Lifetime(
             paths=tuple(paths),

@@ -72,10 +72,16 @@ def power_section(promise: Promise, evidence: Evidence, looks: Sequence[Look], *
     share = f" (split evenly over {split} treatments)" if split > 1 else ""
     opening = (
         f"Stopping policy: {POLICY[policy]}. {sentence(looks_text(promise, looks, evidence) + ' taken')} "
-        f"The promised two-sided error rate is {probability(analysis.alpha)}{share}, the promised power {percent(analysis.power)}."
+        f"The promised two-sided error rate is {probability(analysis.alpha)}{share}, "
+        f"the promised power {percent(analysis.power)}."
     )
     found = latest(looks)
-    table = (_look_table(promise, found, shown=shown),) if found else ()
+    benefit = tuple(look for look in found if look.purpose is not LookPurpose.HARM)
+    harm = tuple(look for look in found if look.purpose is LookPurpose.HARM)
+    table = (
+        *((_look_table(promise, benefit, shown=shown),) if benefit else ()),
+        *((_harm_table(harm, shown=shown),) if harm else ()),
+    )
     note = () if found else (f"The ledger of looks is empty: alpha spent is {NOT_AVAILABLE}.",)
     if policy is Policy.ALWAYS_VALID and not found:
         note = ("A confidence sequence spends no alpha look by look; its error rate holds over all looks together.",)
@@ -90,12 +96,11 @@ def _information(promise: Promise, evidence: Evidence) -> str:
     reached = (
         f"{percent(fraction, 0)} of the planned information was reached"
         if fraction is not None
-        else f"the share of the planned information is {NOT_AVAILABLE}, because no power was planned or none was measured"
+        else f"the share of the planned information is {NOT_AVAILABLE}"
     )
     seen = f"{whole(units)} units were seen" if units is not None else f"units seen: {NOT_AVAILABLE}"
     plan = f", {whole(expected)} were expected" if expected is not None else ", how many were expected is not on record"
-    left = evidence.number("information", "extension_left")
-    more = f" {counted(int(left), 'promised extension day')} left." if left else ""
+    more = " Promised extension days are left." if evidence.get("information", "extension_left") else ""
     return f"{sentence(reached)} {sentence(seen + plan)}{more}{_planned_units(promise)}"
 
 
@@ -141,4 +146,30 @@ def _look_table(promise: Promise, looks: Sequence[Look], *, shown: bool) -> Tabl
         "Record",
     )
     caption = "Looks taken; z and boundary in standard errors, z positive in the good direction, alpha spent cumulative"
+    return Table(caption=caption, columns=columns, rows=tuple(rows))
+
+
+def _harm_table(looks: Sequence[Look], *, shown: bool) -> Table:
+    """Harm is looked for on every day, so each metric has one row: how often, and where it stands."""
+    grouped: dict[tuple[str, str], list[Look]] = {}
+    for look in looks:
+        grouped.setdefault((look.metric, look.variant), []).append(look)
+    rows = []
+    for (metric, variant), taken in grouped.items():
+        last = taken[-1]
+        crossed = next((look.as_of for look in taken if look.crossed), None)
+        rows.append(
+            (
+                metric,
+                variant,
+                whole(len(taken)),
+                day(last.as_of),
+                fixed(last.z, 2) if shown else "not shown",
+                "cannot stop yet" if math.isinf(last.boundary) else fixed(last.boundary, 2),
+                probability(last.alpha_spent),
+                ("no" if crossed is None else f"on {day(crossed)}") if shown else "not shown",
+            )
+        )
+    caption = "Looks for harm, one-sided with their own alpha; the last z and boundary in standard errors"
+    columns = ("Metric", "Variant", "Looks", "Last look", "z", "Boundary", "Alpha spent so far", "Crossed")
     return Table(caption=caption, columns=columns, rows=tuple(rows))

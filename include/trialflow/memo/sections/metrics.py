@@ -11,9 +11,11 @@ from trialflow.memo.memo import Chart, Forest, ForestRow, Section, Table
 from trialflow.memo.sections.effect import (
     SUPPRESSED,
     decimals_for_estimate,
+    effect_text,
     level_text,
     primary_comparisons,
     relative_decimals,
+    relative_text,
     scale,
 )
 from trialflow.memo.words import (
@@ -23,7 +25,6 @@ from trialflow.memo.words import (
     p_value,
     percent,
     relative,
-    relative_span,
     whole,
 )
 from trialflow.spec.experiment import Guardrail, Multiplicity
@@ -83,7 +84,7 @@ def _legend(promise: Promise) -> str:
 def _table(promise: Promise, variant: str, rows: Sequence[Comparison]) -> Table:
     return Table(
         caption=f"{variant} against {promise.experiment.control.name}; effects in each metric's own unit",
-        columns=("Metric", "Role", "Control", "Variant", "Effect", "Interval", "Relative effect", "Margin", "Outcome"),
+        columns=("Metric", "Role", "Control", "Variant", "Effect", "Relative effect", "Margin", "Outcome"),
         rows=tuple(_row(promise, one) for one in rows),
     )
 
@@ -97,19 +98,11 @@ def _row(promise: Promise, one: Comparison) -> tuple[str, ...]:
         one.role or NOT_AVAILABLE,
         how.value(one.control, decimals),
         how.value(one.treatment, decimals),
-        how.effect(one.estimate, decimals),
-        f"{how.span(one.lower, one.upper, decimals)} ({level_text(one)[: -len(' interval')] or 'level ' + NOT_AVAILABLE})",
-        _relative(one, share),
+        effect_text(one, how) if one.estimate is not None else NOT_AVAILABLE,
+        relative_text(one, share),
         _margin_text(promise, one),
         outcome(one),
     )
-
-
-def _relative(one: Comparison, decimals: int) -> str:
-    if one.relative_estimate is None:
-        return NOT_AVAILABLE
-    span = relative_span(one.relative_lower, one.relative_upper, decimals)
-    return f"{relative(one.relative_estimate, decimals)} ({span})"
 
 
 def guardrail(promise: Promise, metric: str) -> Guardrail | None:
@@ -130,6 +123,9 @@ def outcome(one: Comparison) -> str:
     """What may be said of one comparison, in words."""
     if one.estimate is None:
         return f"{NOT_AVAILABLE}: {one.why_not or 'no number'}"
+    if one.segment_dimension and one.crossed is not None:
+        shown = "benefit shown" if one.crossed else "benefit not shown"
+        return f"{shown} after correction (adjusted {p_value(one.adjusted_p_value)})"
     if one.role == "guardrail":
         known = {True: "shown not worse than the margin", False: "not shown to be within the margin"}
         return known.get(bool(one.non_inferior), "") if one.non_inferior is not None else f"verdict {NOT_AVAILABLE}"
@@ -206,8 +202,8 @@ def segments_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Se
     found = evidence.comparisons("segments")
     names = listed([f"{one.dimension} ({', '.join(one.values)})" for one in promised])
     note = (
-        f"Pre-registered: {names}. Segments are smaller than the whole, so their intervals are wider; a segment without a "
-        "shown effect is not a segment where the treatment does nothing."
+        f"Pre-registered: {names}. Segments are smaller than the whole, so their intervals are wider; a segment without "
+        "a shown effect is not a segment where the treatment does nothing."
     )
     said = (finding.headline,) if finding else (f"The comparison of segments is {NOT_AVAILABLE}.",)
     tables = (_segment_table(promise, found),) if found else ()

@@ -63,9 +63,16 @@ def deviations_section(
         (day(as_of), change.field, _value(change.before), _value(change.after))
         for as_of, _, changes in amendments
         for change in changes
+    ) + tuple(
+        ("not recorded", *(_value(change.get(key)) for key in ("field", "before", "after")))
+        for change in evidence.rows("lock", "differences")
     )
     columns = ("Amended on", "Field", "Before", "After")
-    table = (Table(caption="Amendments of the promise, field by field", columns=columns, rows=rows),) if rows else ()
+    table = (
+        (Table(caption="What differs from the first promise, field by field", columns=columns, rows=rows),)
+        if rows
+        else ()
+    )
     opening = () if points else ("Nothing differs from the promise that was registered.",)
     return Section(
         title="Deviations from the promise", paragraphs=opening, points=tuple(points), tables=table, essential=True
