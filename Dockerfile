@@ -5,7 +5,8 @@ FROM apache/airflow:3.3.2-python3.11
 # Folders that become named volumes must exist in the image and belong to the user, or a fresh volume belongs to root.
 USER root
 RUN install --directory --owner=airflow --group=root --mode=0775 \
-        /opt/trialflow /opt/trialflow/venv /opt/trialflow/lake /opt/trialflow/auth /opt/airflow/logs
+        /opt/trialflow /opt/trialflow/venv /opt/trialflow/lake /opt/trialflow/memos \
+        /opt/trialflow/auth /opt/airflow/logs
 USER airflow
 
 ENV PATH="/opt/trialflow/venv/bin:${PATH}" \

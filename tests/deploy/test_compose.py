@@ -268,6 +268,7 @@ def test_logs_and_the_lake_are_seen_by_whoever_needs_them(compose: dict[str, Any
     for name in LONG_RUNNING:
         assert mounts(name)["/opt/airflow/logs"] == "logs", name
         assert mounts(name)["/opt/trialflow/lake"] == "lake", name
+        assert mounts(name)["/opt/trialflow/memos"] == "memos", name
         for folder in ("experiments", "metrics", "sources"):
             assert mounts(name)[f"/opt/trialflow/include/{folder}"] == f"./include/{folder}", name
     assert {name for name in AIRFLOW_SERVICES if "/opt/trialflow/auth" in mounts(name)} == {
