@@ -40,9 +40,9 @@ def admit(
         problems.append(
             Problem(where=page.place("slug"), field="slug", value=found, message="is not the file's name", cure=cure)
         )
-    if problems:
+    if problems or reading.model is None:
         raise PromiseError(problems)
-    return _promise(reading, catalog)
+    return catalog.promise(reading.model, where)
 
 
 def admit_form(
@@ -60,10 +60,10 @@ def admit_form(
     page = page_of_form(fields, where)
     reading = read_experiment(page)
     problems = [*reading.problems, *_beyond_form(reading, page, catalog, today, registered_first_day)]
-    if problems:
+    if problems or reading.model is None:
         pasted = bool(page.lines)
         raise PromiseError(problems if pasted else [field_of_form(problem) for problem in problems])
-    return _promise(reading, catalog)
+    return catalog.promise(reading.model, where)
 
 
 def _beyond_form(
@@ -77,11 +77,6 @@ def _beyond_form(
     return [_in_line(problem, page) for problem in (*unknown, *broken) if not _rests_on(problem.field, reading.mended)]
 
 
-def _promise(reading: Reading[Experiment], catalog: Catalog) -> Promise:
-    assert reading.model is not None
-    return catalog.promise(reading.model)
-
-
 def _rests_on(field: str, mended: Iterable[str]) -> bool:
     """Whether a complaint is about a faulty field, its section, or what stands beside it."""
     return any(_within(field, fault) or _within(fault, field) or _beside(field, fault) for fault in mended)
@@ -89,7 +84,7 @@ def _rests_on(field: str, mended: Iterable[str]) -> bool:
 
 def _beside(field: str, fault: str) -> bool:
     section = fault.rpartition(".")[0]
-    # A top-level section holds unrelated things (`analysis.alpha` says nothing about looks), a deeper one belongs together.
+    # A top-level section holds unrelated things (alpha says nothing about looks), a deeper one belongs together.
     return _within(field, section) if "." in section else bool(section) and field.rpartition(".")[0] == section
 
 

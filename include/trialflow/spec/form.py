@@ -80,18 +80,19 @@ def field_of_form(problem: Problem) -> Problem:
 def _document_value(one: FormField, value: object, where: str, problems: list[Problem]) -> object:
     if one.read is not None:
         entries = value if isinstance(value, Sequence) and not isinstance(value, str) else str(value).splitlines()
-        return list(_entries(one, [str(entry) for entry in entries if str(entry).strip()], where, problems))
+        return list(_entries(one, one.read, [str(entry) for entry in entries if str(entry).strip()], where, problems))
     kinds = one.schema["type"]
     if isinstance(value, str) and any(kind in kinds for kind in _NUMBERS):
         return _number(value)  # a REST client may send "0.8"; the form itself sends numbers
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _entries(one: FormField, lines: Sequence[str], where: str, problems: list[Problem]) -> Iterator[Any]:
-    assert one.read is not None
+def _entries(
+    one: FormField, read: Callable[[str], Any], lines: Sequence[str], where: str, problems: list[Problem]
+) -> Iterator[Any]:
     for index, line in enumerate(lines):
         try:
-            yield one.read(line.strip())
+            yield read(line.strip())
         except _LineError as error:
             cure = one.description
             problems.append(_problem(where, f"{one.path}.{index}", line, str(error), cure))

@@ -85,7 +85,7 @@ def _read(page: Page, model: object, adapter: TypeAdapter[T]) -> Reading[T]:
     try:
         return Reading(model=_validated(adapter, page.value), problems=page.problems)
     except ValidationError as error:
-        faults = error.errors(include_url=False)
+        faults = _faults(error)
     problems = _without_echoes(tuple(problem_of(fault, page, model) for fault in faults))
     return _mend(page.value, faults, model, adapter, (*page.problems, *problems))
 
@@ -93,6 +93,15 @@ def _read(page: Page, model: object, adapter: TypeAdapter[T]) -> Reading[T]:
 def _validated(adapter: TypeAdapter[T], value: Mapping[str, Any]) -> T:
     # Strict and through JSON: a text never becomes a number, true never becomes 1, a list still becomes a tuple.
     return adapter.validate_json(json.dumps(value), strict=True)
+
+
+def _faults(error: ValidationError) -> list[ErrorDetails]:
+    """Pydantic's errors, without the echo that a list with a faulty entry is too short."""
+    return [
+        fault
+        for fault in error.errors(include_url=False)
+        if fault["type"] != "too_short" or len(fault["input"]) < fault["ctx"]["min_length"]
+    ]
 
 
 def _mend(
@@ -114,7 +123,7 @@ def _mend(
         try:
             return Reading(model=_validated(adapter, whole), problems=problems, mended=tuple(mended))
         except ValidationError as error:
-            faults = error.errors(include_url=False)
+            faults = _faults(error)
     return Reading(model=None, problems=problems)
 
 

@@ -158,12 +158,7 @@ def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain_is_text else '"')
 
 
-def _write_float(dumper: yaml.SafeDumper, number: float) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:float", repr(number))
-
-
 _Dumper.add_representer(str, _write_text)
-_Dumper.add_representer(float, _write_float)
 
 
 def _plain_scalar(text: str) -> object:

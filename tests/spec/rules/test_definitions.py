@@ -1,0 +1,94 @@
+"""Rules about metrics and sources themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.spec.documents import METRICS, MOMENTS_SOURCE, SOURCE
+from tests.spec.rules.complaints import complaints
+from tests.spec.rules.test_methods import ON_MOMENTS
+
+
+def on_primary(old: str, new: str) -> tuple[str, str]:
+    """The one complaint (field, message) when a text of the primary metric is replaced."""
+    text = METRICS["purchase_rate"].replace(old, new)
+    assert text != METRICS["purchase_rate"]
+    (problem,) = complaints({}, purchase_rate=text)
+    assert problem.where == "metrics/purchase_rate.yaml"
+    return problem.field, problem.message
+
+
+def test_a_mean_names_its_column() -> None:
+    assert on_primary("proportion", "mean") == ("measure.value", "is needed: the mean of which column?")
+
+
+def test_a_ratio_has_a_denominator_and_nothing_else_has() -> None:
+    assert on_primary("proportion", "ratio") == ("denominator", "is needed: a ratio of what to what?")
+    field, _ = on_primary("direction:", "denominator: {fact: searches}\ndirection:")
+    assert field == "denominator"
+
+
+def test_retention_does_not_count_the_day_of_exposure() -> None:
+    assert on_primary("proportion", "retention")[0] == "window.from_day"
+
+
+def test_retention_needs_a_window() -> None:
+    text = METRICS["week_retention"].replace("window: {from_day: 1, to_day: 6}\n", "")
+    (problem,) = complaints({"metrics.secondary": ["week_retention"]}, week_retention=text)
+    assert problem.field == "window"
+
+
+def test_quantiles_are_refused_as_not_supported_yet() -> None:
+    assert on_primary("proportion", "quantile\nquantile: 0.95") == ("kind", "is not supported by this version")
+
+
+def test_a_quantile_means_nothing_elsewhere() -> None:
+    assert on_primary("direction:", "quantile: 0.5\ndirection:")[0] == "quantile"
+
+
+def test_a_cap_means_nothing_where_values_are_zero_or_one() -> None:
+    assert on_primary("direction:", "cap: {value: 3}\ndirection:")[0] == "cap"
+
+
+def test_a_window_does_not_end_before_it_begins() -> None:
+    assert on_primary("{to_day: 6}", "{from_day: 6, to_day: 5}")[0] == "window.to_day"
+
+
+def test_a_fact_is_one_of_the_source() -> None:
+    assert on_primary("purchases", "purchase") == ("measure.fact", "is not a fact of source shop_events")
+
+
+@pytest.mark.parametrize("text", ["1=1; drop table x", "a = 1 -- b", "a /* b */ = 1"])
+def test_a_filter_is_one_condition(text: str) -> None:
+    assert on_primary("{fact: purchases}", f'{{fact: purchases, filter: "{text}"}}')[0] == "measure.filter"
+    source = SOURCE.replace("filter: name = 'purchase'", f'filter: "{text}"')
+    (problem,) = complaints({}, shop_events=source)
+    assert (problem.where, problem.field) == ("sources/shop_events.yaml", "facts.purchases.filter")
+
+
+@pytest.mark.parametrize(
+    ("complete", "fields"),
+    [
+        ("{by: max_timestamp}", ["complete.table", "complete.timestamp"]),
+        ("{by: max_timestamp, table: events, timestamp: loaded_at}", []),
+        ("{by: sql}", ["complete.expression"]),
+        ("{by: sql, expression: select true}", []),
+        ("{by: asset}", []),
+    ],
+)
+def test_completeness_says_what_it_looks_at(complete: str, fields: list[str]) -> None:
+    found = complaints({}, shop_events=SOURCE.replace("{by: marker}", complete))
+    assert [problem.field for problem in found] == fields
+
+
+def test_finished_moments_cannot_be_capped_filtered_or_divided() -> None:
+    clicks = METRICS["clicks"].replace("kind: mean", "kind: ratio\ncap: {value: 3}")
+    clicks = clicks.replace("{fact: clicks}", "{fact: clicks, value: amount, filter: a = 1}")
+    found = [problem.field for problem in complaints(ON_MOMENTS, clicks=clicks)]
+    assert found == ["kind", "measure.value", "measure.filter", "cap"]
+
+
+def test_a_segment_of_moments_has_two_columns() -> None:
+    source = MOMENTS_SOURCE.replace("{table: published_moments}", "{table: m, segment_dimension: d}")
+    (problem,) = complaints(ON_MOMENTS, published=source)
+    assert (problem.where, problem.field) == ("sources/published.yaml", "moments")
