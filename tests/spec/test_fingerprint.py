@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.spec.documents import EXPERIMENT, METRICS, SOURCE, catalog, changed
@@ -49,6 +49,7 @@ def test_it_is_a_sha_256() -> None:
     assert exported.fingerprint is fingerprint
 
 
+@settings(deadline=None, max_examples=25)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_keys_does_not_matter(random: Random) -> None:
     text = yaml.safe_dump(shuffled(yaml.safe_load(EXPERIMENT), random), sort_keys=False)
@@ -71,6 +72,7 @@ def test_a_default_that_an_upgrade_adds_changes_nothing(monkeypatch: pytest.Monk
     assert fingerprint(after) == fingerprint(before)
 
 
+@settings(deadline=None, max_examples=200)
 @given(st.sampled_from(leaves(STATED)))
 def test_every_stated_value_is_covered(path: tuple[str, ...]) -> None:
     altered = json.loads(json.dumps(STATED))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialflow.errors import PromiseError
@@ -29,6 +29,7 @@ def refusal(text: str) -> PromiseError:
     return caught.value
 
 
+@settings(deadline=None, max_examples=200)
 @given(st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), values, max_size=5))
 def test_what_is_written_reads_back_to_the_same_values(document: dict[str, object]) -> None:
     page = read_page(write_yaml(document), "x.yaml")

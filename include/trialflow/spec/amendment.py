@@ -13,9 +13,11 @@ from trialflow.errors import NotSupportedError
 from trialflow.spec.fingerprint import from_document
 
 NOT_STATED = "not stated"
+IN_USE, NOT_USED = "in use", "not used"
 # Lists whose entries have a name: an entry keeps its identity when it moves.
 _IDENTITY = ("name", "metric", "dimension", "day")
 _IGNORED = frozenset({"schema_version"})
+_DEFINITIONS = ("metrics", "sources")
 _ABSENT = object()
 
 
@@ -47,7 +49,16 @@ def differences(old_document: Mapping[str, Any], new_document: Mapping[str, Any]
     )
 
 
+def _whole_definition(path: str) -> bool:
+    """Whether the path is that of one metric or source: in or out of use as a whole, not field by field."""
+    section, _, name = path.partition(".")
+    return section in _DEFINITIONS and name != "" and "." not in name
+
+
 def _changes(old: object, new: object, path: str) -> Iterator[tuple[str, object, object]]:
+    if _whole_definition(path) and (old is _ABSENT or new is _ABSENT):
+        yield path, *(NOT_USED if side is _ABSENT else IN_USE for side in (old, new))
+        return
     sections = [side for side in (old, new) if isinstance(side, Mapping) and side]
     if len(sections) == 2 or (sections and (old is _ABSENT or new is _ABSENT)):
         yield from _inside(_section(old), _section(new), path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.spec.rules.complaints import complaints
@@ -41,6 +41,7 @@ def test_a_name_is_used_once() -> None:
     assert problem.field == "variants.1.name"
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(0.01, 1.0), min_size=2, max_size=6))
 def test_shares_of_one_whole_are_accepted_whatever_their_rounding(sizes: list[float]) -> None:
     total = sum(sizes)
