@@ -37,6 +37,12 @@ def _postgres(folder: Path, numbers: Iterator[int]) -> Iterator[FreshUrl]:
     url = make_url(server.get_uri())
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
 
+    with admin.connect() as connection:
+        # Clients are killed here, never the server: it need not wait for the disk.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+
     def fresh() -> str:
         name = f"registry_{next(numbers)}"
         with admin.connect() as connection:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import UTC, datetime
 
+from sqlalchemy import text
+
 from trialflow.registry import EventKind, Registry
+from trialflow.registry.connection import engine_of
 
 from . import samples
 from .conftest import FreshUrl
@@ -57,3 +61,17 @@ def test_another_experiment_does_not_matter(registry: Registry) -> None:
     before = registry.digest(SLUG)
     registry.register(samples.DOCUMENT, {}, "f", "other", by="ada")
     assert registry.digest(SLUG) == before
+
+
+_SEEN: set[str] = set()
+
+
+def test_both_databases_hold_the_same_bytes(registry: Registry, url: str) -> None:
+    samples.register(registry)
+    with registry.append(SLUG) as writer:
+        samples.write_day(writer, 1)
+    expected = json.dumps(samples.finding(1).document(), sort_keys=True, separators=(",", ":"))
+    with engine_of(url).connect() as connection:
+        assert connection.execute(text("SELECT document FROM findings")).scalar() == expected
+    _SEEN.add(registry.digest(SLUG))  # the test runs once on each database
+    assert len(_SEEN) == 1

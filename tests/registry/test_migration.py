@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -7,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
+import trialflow
 from trialflow.errors import RegistryError
 from trialflow.registry import Registry
 from trialflow.registry.connection import engine_of
@@ -61,6 +67,15 @@ def test_a_migrated_record_opens_where_migrating_is_off(registry: Registry, url:
     samples.register(registry)
     with Registry.open(url, migrate=False) as reopened:
         assert reopened.slugs() == (samples.SLUG,)
+
+
+def test_alembic_is_not_even_imported_where_there_is_nothing_to_migrate(registry: Registry, url: str) -> None:
+    program = "import sys; from trialflow.registry import Registry; Registry.open(sys.argv[1]); print(*sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(Path(trialflow.__file__).parents[1])}
+    command = [sys.executable, "-c", program, url]
+    imported = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    assert "sqlalchemy" in imported
+    assert not {"alembic", "pandas", "matplotlib"} & set(imported)
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(url: str) -> None:
