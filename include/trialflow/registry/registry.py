@@ -109,8 +109,8 @@ class Registry:
     def append(self, slug: str) -> Iterator[Writer]:
         """One transaction on one experiment: all of it is recorded at the end of the block, or nothing.
 
-        What is read through the registry inside the block is what was committed before it, and nobody else can add to it
-        until the block ends. Raises UnknownExperimentError.
+        What is read through the registry inside the block is what was committed before it, and nobody else can add to
+        it until the block ends. Raises UnknownExperimentError.
         """
         with connection.writing(self._engine, slug) as session:
             promises.known(session, slug)
