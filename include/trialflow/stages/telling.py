@@ -11,7 +11,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any, Protocol
 
 from trialflow.checks.finding import Finding, Status
-from trialflow.memo import Memo, alert, blocks, digest_line, fallback_text, html, markdown
+from trialflow.memo import Memo, alert, blocks, digest, digest_line, fallback_text, html, markdown
 from trialflow.registry import Message, Registry, StoredMessage
 from trialflow.spec.promise import Promise
 from trialflow.stages.workspace import Workspace, registered
@@ -135,12 +135,15 @@ def _thread_ts(registry: Registry, stored: StoredMessage) -> str:
     return opener.ts if opener is not None and opener.posted else ""
 
 
-def digest(workspace: Workspace, as_of: date) -> str:
-    """One line per experiment with findings of that day, as Markdown; empty when there is nothing to say."""
-    lines = []
+def intend_digest(workspace: Workspace, as_of: date, channel: str) -> int:
+    """Put one message for all experiments with findings of that day into the outbox; returns how many there are."""
     with workspace.registry() as registry:
-        for slug in registry.slugs():
-            found = registry.findings(slug, as_of=as_of)
-            if found:
-                lines.append(digest_line(registered(registry, slug), found, as_of=as_of))
-    return "\n".join(lines)
+        lines = [
+            digest_line(registered(registry, slug), found, as_of=as_of)
+            for slug in registry.slugs()
+            if (found := registry.findings(slug, as_of=as_of))
+        ]
+        if lines:
+            payload = slack(digest(lines, as_of=as_of))
+            registry.intend(Message(key=f"digest|{as_of}", channel=channel, payload=payload))
+    return len(lines)

@@ -1,0 +1,65 @@
+"""What every operator shares: the workspace with Airflow's connections, and one way to refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.sdk import BaseHook, BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from trialflow.stages.workspace import Workspace
+
+POOL = "trialflow"
+
+
+def workspace() -> Workspace:
+    """The workspace of the environment, with a URL for every source whose connection Airflow knows."""
+    from trialflow.stages.workspace import Workspace
+
+    found = Workspace.from_environment()
+    names = {source.connection for source in found.catalog().sources.values()} - {"lake", *found.urls}
+    return found.with_urls({name: url for name in sorted(names) if (url := _url(name))})
+
+
+def _url(name: str) -> str:
+    try:
+        connection = BaseHook.get_connection(name)
+    except AirflowNotFoundException:
+        return ""  # the stage that needs it says so, with the source's name
+    # Airflow writes the scheme it was given; a driver may stand in the extra field, as in postgresql+psycopg.
+    uri = str(connection.get_uri())
+    scheme = connection.extra_dejson.get("sqlalchemy_scheme")
+    return f"{scheme}://{uri.partition('://')[2].partition('?')[0]}" if scheme else uri
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Errors that a retry cannot mend fail the task at once; anything else is retried."""
+    from trialflow.errors import LockedError, NotSupportedError, PromiseError, UnknownExperimentError
+
+    try:
+        yield
+    except (PromiseError, LockedError, NotSupportedError, UnknownExperimentError, ValueError) as refused:
+        raise AirflowFailException(str(refused)) from refused
+
+
+def name_task(context: Context, text: str) -> None:
+    """Give this mapped task its label in the grid, through `map_index_template="{{ experiment }}"`."""
+    cast("dict[str, Any]", context)["experiment"] = text
+
+
+class TrialflowOperator(BaseOperator):
+    """Base of all stage operators: one experiment, one day."""
+
+    template_fields = ("slug", "as_of")
+    ui_color = "#e8f1f8"
+
+    def __init__(self, *, slug: str, as_of: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.slug = slug
+        self.as_of = as_of

@@ -1,0 +1,41 @@
+"""What every DAG of Trialflow has in common."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import BaseOperator, Param
+
+from trialflow_operators.slack import TellOperator
+
+START = datetime(2014, 1, 1, tzinfo=UTC)  # before the oldest sample, so that any of its days can be backfilled
+DEFAULTS: dict[str, Any] = {
+    "owner": "trialflow",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+}
+
+SLUG_PARAM = Param(None, type=["null", "string"], title="Experiment", description="Slug; only for runs by hand.")
+AS_OF_PARAM = Param(
+    None,
+    type=["null", "string"],
+    format="date",
+    title="Day",
+    description="Last complete day to look at; only for runs by hand. Empty: the day before the run.",
+)
+
+
+def tell_and_finish(last: BaseOperator | Any) -> None:
+    """After `last`: post the outbox whatever happened, then end the run as failed if anything but a skip went wrong.
+
+    Without the closing task a run whose mapped task failed would count as a success, because its only leaf succeeded.
+    """
+    tell = TellOperator(task_id="tell", trigger_rule="all_done")
+    done = EmptyOperator(task_id="done", trigger_rule="none_failed")
+    before = last if isinstance(last, list) else [last]
+    before >> tell
+    [*before, tell] >> done

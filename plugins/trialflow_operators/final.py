@@ -1,0 +1,33 @@
+"""Final analysis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from trialflow_operators.base import TrialflowOperator, name_task, refusing, workspace
+from trialflow_operators.times import DECIDED, day_of, partition_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class AnalyseOperator(TrialflowOperator):
+    """Weigh everything up to the day, record decision and memo, and announce the decision."""
+
+    def execute(self, context: Context) -> str:
+        """Return the verdict."""
+        from trialflow.stages.final_analysis import analyse
+
+        if not self.slug:
+            raise AirflowFailException("No experiment is named: give slug and as_of in the run's params.")
+        name_task(context, self.slug)
+        with refusing():
+            as_of = day_of(self.as_of)
+            result = analyse(workspace(), self.slug, as_of)
+        verdict = result.decision.verdict.value
+        name_task(context, f"{self.slug}: {verdict}")
+        context["outlet_events"][DECIDED].add_partitions([partition_of(self.slug, as_of)])
+        self.log.info("%s on %s: %s", self.slug, as_of, verdict)
+        return verdict
