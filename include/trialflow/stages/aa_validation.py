@@ -28,7 +28,7 @@ def validate(workspace: Workspace, slug: str) -> Finding:
         messages = alert_messages(registry, promise, [checked.finding], as_of)
         with registry.append(slug) as record:
             record.findings([checked.finding])
-            record.event(kind, as_of, detail={"finding": checked.finding.fingerprint})
+            record.event(kind, as_of, key=checked.finding.fingerprint)
             for message in messages:
                 record.intend(message)
     return checked.finding

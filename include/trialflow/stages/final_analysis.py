@@ -19,7 +19,7 @@ from trialflow.spec.promise import Promise
 from trialflow.stages.monitoring import check_lock, judged, suppressed
 from trialflow.stages.novelty import check_novelty
 from trialflow.stages.telling import keep_memo, message_of
-from trialflow.stages.workspace import Workspace, registered
+from trialflow.stages.workspace import Workspace, history_of, registered
 from trialflow.warehouse.document import summary_document
 from trialflow.warehouse.summarise import summarise
 from trialflow.warehouse.summary import Summary
@@ -40,7 +40,7 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
     with workspace.registry() as registry:
         promise = registered(registry, slug)
         summary = summarise(promise, as_of, workspace.connections)
-        history = History(looks=registry.looks(slug, revisions=True))
+        history = history_of(registry, promise)
         results = _checked(workspace, registry, promise, summary, history)
         findings = _earlier(registry, slug) | {result.finding.check: result.finding for result in results}
         decision = weigh(promise, as_of, findings)

@@ -23,7 +23,7 @@ from trialflow.spec.fingerprint import document, fingerprint
 from trialflow.spec.parsing import parse_experiment
 from trialflow.spec.promise import Promise
 from trialflow.stages.telling import alert_messages
-from trialflow.stages.workspace import Workspace, registered
+from trialflow.stages.workspace import Workspace, history_of, registered
 from trialflow.warehouse.completeness import is_complete
 from trialflow.warehouse.document import summary_document
 from trialflow.warehouse.summarise import summarise
@@ -79,7 +79,7 @@ def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
     with workspace.registry() as registry:
         promise = registered(registry, slug)
         summary = summarise(promise, as_of, workspace.connections)
-        history = History(looks=registry.looks(slug, revisions=True))
+        history = history_of(registry, promise)
         missing = _missing_sources(workspace, promise, as_of)
         results = [check_lock(workspace, registry, promise, as_of), *_checked(promise, summary, history, missing)]
         if _is_past_the_end(results, promise, as_of):

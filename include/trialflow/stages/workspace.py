@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from trialflow.checks.history import History
 from trialflow.registry import Registry
 from trialflow.spec.catalog import Catalog
 from trialflow.spec.fingerprint import from_document
@@ -81,6 +82,13 @@ class Workspace:
     def catalog(self) -> Catalog:
         """Metrics and sources as the files say now."""
         return Catalog.load(self.include)
+
+
+def history_of(registry: Registry, promise: Promise) -> History:
+    """The looks of the promise in force. An amendment that moves the first day begins anew: older looks do not count."""
+    first = promise.experiment.calendar.first_day
+    looks = registry.looks(promise.slug, revisions=True)
+    return History(looks=tuple(look for look in looks if look.as_of >= first))
 
 
 def registered(registry: Registry, slug: str) -> Promise:
