@@ -12,30 +12,26 @@ from trialflow.stats.results import Estimate, Scale
 SPREAD_FLOOR = 1e-11
 
 
-def without_dust(variance: Floats, scale: Floats) -> Floats:
-    """`variance` where it rises above the rounding error of numbers of size `scale` (a squared size), else 0."""
-    return np.where(variance > SPREAD_FLOOR * scale, variance, 0.0)
-
-
 def difference(
     *,
     control: Floats,
     treatment: Floats,
     control_variance: Floats,
     treatment_variance: Floats,
+    dust: Floats,
     df: Floats,
     known: Bools,
     method: str,
 ) -> Estimate:
     """Treatment − control of two independent point values with the variances of these values, all of shape S.
 
-    `known` says where the inputs mean anything; where it is False, or where nothing varies in either variant, the
-    result is NaN throughout and `estimable` is False.
+    `known` says where the inputs mean anything, `dust` how much of the summed variances may be rounding. Where the
+    inputs mean nothing, or nothing beyond dust varies, the result is NaN throughout and `estimable` is False.
     """
-    parts = np.broadcast_arrays(control, treatment, control_variance, treatment_variance, df, known)
-    control, treatment, control_variance, treatment_variance, df, known = parts
+    parts = np.broadcast_arrays(control, treatment, control_variance, treatment_variance, dust, df, known)
+    control, treatment, control_variance, treatment_variance, dust, df, known = parts
     total = control_variance + treatment_variance
-    estimable = known & np.isfinite(total) & (total > 0.0) & np.isfinite(control) & np.isfinite(treatment) & (df > 0.0)
+    estimable = known & np.isfinite(total) & (total > dust) & np.isfinite(control) & np.isfinite(treatment) & (df > 0.0)
     return Estimate(
         estimate=masked(treatment - control, estimable),
         std_error=masked(_root(total), estimable),

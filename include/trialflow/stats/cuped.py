@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trialflow.stats.contrast import without_dust
+from trialflow.stats.contrast import SPREAD_FLOOR
 from trialflow.stats.moments import Floats, JointMoments, Moments
 
 
@@ -36,11 +36,11 @@ def adjust(moments: JointMoments) -> CupedAdjustment:
     n, mean = moments.n, moments.mean
     s_yy, s_xy, s_xx = moments.m2[..., 0, 0], moments.m2[..., 0, 1], moments.m2[..., 1, 1]
     total = n.sum(axis=-1)
-    pooled_xx = without_dust(s_xx.sum(axis=-1), (n * mean[..., 1] ** 2).sum(axis=-1))
+    pooled_xx = _without_dust(s_xx.sum(axis=-1), (n * mean[..., 1] ** 2).sum(axis=-1))
     theta = _quotient(s_xy.sum(axis=-1), pooled_xx)
     pre_mean = _quotient((n * mean[..., 1]).sum(axis=-1), total)
     slope = theta[..., None]
-    residual = without_dust(s_yy - 2.0 * slope * s_xy + slope**2 * s_xx, s_yy + slope**2 * s_xx)
+    residual = _without_dust(s_yy - 2.0 * slope * s_xy + slope**2 * s_xx, s_yy + slope**2 * s_xx)
     shift = np.where(n > 0.0, slope * (mean[..., 1] - pre_mean[..., None]), 0.0)
     freedom = np.maximum(n - 1.0, 0.0).sum(axis=-1)
     return CupedAdjustment(
@@ -49,6 +49,11 @@ def adjust(moments: JointMoments) -> CupedAdjustment:
         variance_reduction=_reduction(residual.sum(axis=-1), s_yy.sum(axis=-1)),
         shared_variance=theta**2 * _quotient(_quotient(pooled_xx, freedom), total),
     )
+
+
+def _without_dust(square: Floats, scale: Floats) -> Floats:
+    """`square`, 0 where it does not rise above the rounding error of squares of size `scale`."""
+    return np.where(square > SPREAD_FLOOR * scale, square, 0.0)
 
 
 def _quotient(numerator: Floats, denominator: Floats) -> Floats:

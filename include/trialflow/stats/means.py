@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from trialflow.stats.contrast import difference, welch_df, without_dust
+import numpy as np
+
+from trialflow.stats.contrast import SPREAD_FLOOR, difference, welch_df
 from trialflow.stats.moments import Floats, Moments
 from trialflow.stats.results import Estimate
 
@@ -21,6 +23,7 @@ def difference_in_means(control: Moments, treatment: Moments, *, method: str = M
         treatment=treatment.mean,
         control_variance=control_variance,
         treatment_variance=treatment_variance,
+        dust=SPREAD_FLOOR * (_per_unit(control.mean**2, control.n) + _per_unit(treatment.mean**2, treatment.n)),
         df=welch_df(control_variance, treatment_variance, control.n, treatment.n),
         known=(control.n >= 2.0) & (treatment.n >= 2.0),
         method=method,
@@ -28,9 +31,9 @@ def difference_in_means(control: Moments, treatment: Moments, *, method: str = M
 
 
 def _variance_of_mean(moments: Moments) -> Floats:
-    # `variance` is NaN below two units; NaN compares as no spread, and `known` marks the place.
-    return without_dust(moments.variance, moments.mean**2) / _at_least_one(moments.n)
+    # Below two units `variance` is NaN; `known` marks the place.
+    return _per_unit(np.maximum(moments.variance, 0.0), moments.n)
 
 
-def _at_least_one(n: Floats) -> Floats:
-    return n.clip(min=1.0)
+def _per_unit(square: Floats, n: Floats) -> Floats:
+    return square / np.maximum(n, 1.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from trialflow.stats.contrast import difference, without_dust
+from trialflow.stats.contrast import SPREAD_FLOOR, difference
 from trialflow.stats.moments import Floats, Moments
 from trialflow.stats.results import Estimate
 
@@ -33,6 +33,7 @@ def difference_in_proportions(control: Moments, treatment: Moments) -> Estimate:
         treatment=treatment.mean,
         control_variance=_variance_of_share(control),
         treatment_variance=_variance_of_share(treatment),
+        dust=SPREAD_FLOOR * (_per_unit(control.mean**2, control.n) + _per_unit(treatment.mean**2, treatment.n)),
         df=np.asarray(np.inf),
         known=(control.n > 0.0) & (treatment.n > 0.0),
         method=METHOD,
@@ -57,5 +58,8 @@ def pooled_z_test(control: Moments, treatment: Moments) -> ZTest:
 
 
 def _variance_of_share(moments: Moments) -> Floats:
-    n = np.where(moments.n > 0.0, moments.n, 1.0)
-    return without_dust(moments.m2 / n, moments.mean**2) / n
+    return _per_unit(_per_unit(np.maximum(moments.m2, 0.0), moments.n), moments.n)
+
+
+def _per_unit(square: Floats, n: Floats) -> Floats:
+    return square / np.maximum(n, 1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trialflow.stats.contrast import difference, welch_df, without_dust
+from trialflow.stats.contrast import SPREAD_FLOOR, difference, welch_df
 from trialflow.stats.moments import Floats, JointMoments
 from trialflow.stats.results import Estimate
 
@@ -18,21 +18,22 @@ def difference_in_ratios(control: JointMoments, treatment: JointMoments) -> Esti
     three sample moments; degrees of freedom are Welch–Satterthwaite's, which matter only where the units are few
     clusters. Not estimable where a variant has fewer than two units or a denominator that sums to 0.
     """
-    control_ratio, control_variance = _ratio(control)
-    treatment_ratio, treatment_variance = _ratio(treatment)
+    control_ratio, control_variance, control_dust = _ratio(control)
+    treatment_ratio, treatment_variance, treatment_dust = _ratio(treatment)
     return difference(
         control=control_ratio,
         treatment=treatment_ratio,
         control_variance=control_variance,
         treatment_variance=treatment_variance,
+        dust=control_dust + treatment_dust,
         df=welch_df(control_variance, treatment_variance, control.n, treatment.n),
         known=(control.n >= 2.0) & (treatment.n >= 2.0),
         method=METHOD,
     )
 
 
-def _ratio(moments: JointMoments) -> tuple[Floats, Floats]:
-    """The ratio and the variance of the ratio; NaN where the denominator is 0."""
+def _ratio(moments: JointMoments) -> tuple[Floats, Floats, Floats]:
+    """The ratio, its variance and how much of that may be rounding; NaN where the denominator sums to 0."""
     numerator, denominator = moments.mean[..., 0], moments.mean[..., 1]
     safe = np.where(denominator != 0.0, denominator, np.nan)
     ratio = numerator / safe
@@ -42,5 +43,5 @@ def _ratio(moments: JointMoments) -> tuple[Floats, Floats]:
     linearised = from_numerator - 2.0 * ratio * covariance[..., 0, 1] + from_denominator
     # The three terms cancel where the numerator is a multiple of the denominator: what is left is rounding.
     size = from_numerator + from_denominator + numerator**2
-    n = np.where(moments.n > 0.0, moments.n, 1.0)
-    return ratio, without_dust(linearised, size) / (n * safe**2)
+    scale = np.maximum(moments.n, 1.0) * safe**2
+    return ratio, np.maximum(linearised, 0.0) / scale, SPREAD_FLOOR * size / scale
