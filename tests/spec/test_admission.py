@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from tests.spec.documents import EXPERIMENT, TODAY, catalog, changed
 from trialflow.errors import Problem, PromiseError
 from trialflow.spec.admission import admit
 from trialflow.spec.fingerprint import fingerprint
+
+SHOP = catalog()
 
 
 def refused(text: str, slug: str | None = None) -> dict[str, Problem]:
@@ -91,3 +98,65 @@ def test_an_amendment_may_keep_a_first_day_that_has_passed() -> None:
     assert admit(text, "x.yaml", catalog=catalog(), today=later, registered_first_day=first).slug == "search-ranker-v2"
     with pytest.raises(PromiseError, match="not in the future"):
         admit(text, "x.yaml", catalog=catalog(), today=later)
+
+
+def places(value: Any, path: str = "") -> list[str]:
+    """Dotted paths of everything in a document: sections, lists and values."""
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    deeper = [found for key, item in inner for found in places(item, f"{path}.{key}" if path else str(key))]
+    return ([path] if path else []) + deeper
+
+
+anything = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        -1,
+        3,
+        0.5,
+        1e308,
+        "",
+        "word",
+        "2026-03-05",
+        "units",
+        [],
+        [1],
+        ["a"],
+        {},
+        {"a": 1},
+        [[]],
+        [{}],
+        {"x": []},
+    ]
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(places(yaml.safe_load(EXPERIMENT))), anything)
+@example("variants.0.name", {})
+@example("calendar.ramp.0.weights", {})
+@example("calendar.ramp.1.weights.control", -1)
+def test_whatever_stands_in_a_field_it_is_accepted_or_told_in_plain_words(field: str, value: Any) -> None:
+    for problem in problems_with(changed(EXPERIMENT, {field: value})):
+        assert problem.field
+        assert problem.message
+        assert problem.cure
+        assert "Input should" not in problem.message
+        assert "\n" not in problem.value
+
+
+def problems_with(text: str) -> tuple[Problem, ...]:
+    try:
+        admit(text, "x.yaml", catalog=SHOP, today=TODAY)
+    except PromiseError as error:
+        return error.problems
+    return ()
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(alphabet="ab:-[]{}'\"#&*!|>%@`,\n\t 01.~", max_size=60))
+def test_whatever_is_pasted_only_a_promise_error_comes_out(text: str) -> None:
+    with pytest.raises(PromiseError) as caught:
+        admit(text, "x.yaml", catalog=catalog(), today=TODAY)
+    assert all(problem.message and problem.cure for problem in caught.value.problems)

@@ -18,7 +18,7 @@ from trialflow.spec import fingerprint as exported
 from trialflow.spec.experiment import Experiment
 from trialflow.spec.fingerprint import document, fingerprint, fingerprint_of, from_document
 from trialflow.spec.parsing import parse_experiment
-from trialflow.spec.promise import MetricPlan, Plan, Promise
+from trialflow.spec.promise import Plan, Promise
 
 
 def promise_of(text: str, **definitions: str) -> Promise:
@@ -130,19 +130,3 @@ def test_a_document_that_went_through_json_gives_the_same_promise() -> None:
 def test_a_document_of_a_newer_schema_is_refused() -> None:
     with pytest.raises(NotSupportedError, match="upgrade"):
         from_document({**STATED, "schema_version": 99})
-
-
-def test_a_plan_survives_its_document() -> None:
-    plan = Plan(
-        metrics=(
-            MetricPlan(metric="a", baseline_mean=0.125, baseline_std_dev=0.5, units_per_variant=10, origin="history"),
-            MetricPlan(metric="b", baseline_mean=1.0, baseline_std_dev=2.0, planned_information=64.0),
-        ),
-        units_per_day=1000.5,
-        expected_units=28_014,
-    )
-    assert Plan.from_document(json.loads(json.dumps(plan.document()))) == plan
-
-
-def test_a_plan_keeps_twelve_digits() -> None:
-    assert Plan(units_per_day=1 / 3).document()["units_per_day"] == 0.333333333333

@@ -57,7 +57,7 @@ def _whole_definition(path: str) -> bool:
 
 def _changes(old: object, new: object, path: str) -> Iterator[tuple[str, object, object]]:
     if _whole_definition(path) and (old is _ABSENT or new is _ABSENT):
-        yield path, *(NOT_USED if side is _ABSENT else IN_USE for side in (old, new))
+        yield path, *((NOT_USED, IN_USE) if old is _ABSENT else (IN_USE, NOT_USED))
         return
     sections = [side for side in (old, new) if isinstance(side, Mapping) and side]
     if len(sections) == 2 or (sections and (old is _ABSENT or new is _ABSENT)):

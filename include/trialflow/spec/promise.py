@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from trialflow.spec.experiment import Experiment
 from trialflow.spec.metric import Metric
@@ -46,24 +45,6 @@ class Plan:
         """The plan of one metric, if registration could make one."""
         return next((plan for plan in self.metrics if plan.metric == metric), None)
 
-    def document(self) -> dict[str, Any]:
-        """JSON form, for the registry; numbers keep 12 significant digits, so that every machine stores the same."""
-        return {
-            "metrics": [_rounded(asdict(plan)) for plan in self.metrics],
-            **_rounded(
-                {
-                    "units_per_day": self.units_per_day,
-                    "expected_units": self.expected_units,
-                    "tuning_units": self.tuning_units,
-                }
-            ),
-        }
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Plan:
-        """The inverse of `document`."""
-        return cls(**{**document, "metrics": tuple(MetricPlan(**plan) for plan in document["metrics"])})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
@@ -88,7 +69,3 @@ class Promise:
     def simulated(self) -> bool:
         """Whether any of the data is simulated; whatever shows it must say so."""
         return any(source.simulated for source in self.sources.values())
-
-
-def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: float(f"{item:.12g}") if isinstance(item, float) else item for key, item in values.items()}

@@ -82,7 +82,7 @@ def _words(error: ErrorDetails, path: tuple[int | str, ...], model: object) -> t
     kind, context = error["type"], error.get("ctx", {})
     leaf = str(path[-1]) if path else ""
     if kind == "missing":
-        return MISSING, f"add it: {describe(_owner(error, model), leaf)}"
+        return MISSING, f"add it: {_meaning(error, model)}"
     if kind == "extra_forbidden":
         known = fields_at(model, error["loc"][:-1])
         return UNKNOWN_FIELD, did_you_mean(leaf, known, otherwise=f"known fields here: {', '.join(known)}")
@@ -94,18 +94,18 @@ def _words(error: ErrorDetails, path: tuple[int | str, ...], model: object) -> t
         return f"should be {_KINDS[kind]}", _type_cure(kind, error["input"])
     if kind in _BOUNDS:
         words, key = _BOUNDS[kind]
-        return f"{words} {context[key]:g}", describe(_owner(error, model), leaf)
+        return f"{words} {context[key]:g}", _meaning(error, model)
     if kind == "string_pattern_mismatch":
         return "has characters that are not allowed here", _PATTERN_CURES.get(
             context["pattern"], "use letters, digits, - and _"
         )
     if kind in {"too_short", "too_long", "string_too_short", "string_too_long"}:
-        return _length(kind, context), describe(_owner(error, model), leaf)
+        return _length(kind, context), _meaning(error, model)
     if kind in {"date_parsing", "date_type", "date_from_datetime_parsing", "date_from_datetime_inexact"} or (
         kind == "value_error" and "calendar day" in error["msg"]
     ):
         return "is not a calendar day", "write it as YYYY-MM-DD, as in 2026-03-02"
-    return error["msg"], describe(_owner(error, model), leaf)
+    return error["msg"], _meaning(error, model)
 
 
 def _not_allowed(error: ErrorDetails, model: object) -> tuple[str, str]:
@@ -137,10 +137,15 @@ def _length(kind: str, context: dict[str, Any]) -> str:
     return f"has more than {context['max_length']} {thing}"
 
 
-def _owner(error: ErrorDetails, model: object) -> str:
-    """The name of the model that holds the field, for its description."""
-    holder = _annotation_at(model, error["loc"][:-1])
-    return holder.__name__ if isinstance(holder, type) else ""
+def _meaning(error: ErrorDetails, model: object) -> str:
+    """What the field means; for an entry of a list or section, what the nearest field around it means."""
+    loc = error["loc"]
+    for end in range(len(loc), 0, -1):
+        holder = _annotation_at(model, loc[: end - 1])
+        meaning = describe(holder.__name__, str(loc[end - 1])) if isinstance(holder, type) else ""
+        if meaning:
+            return meaning
+    return "give another value"
 
 
 def fields_at(model: object, loc: Sequence[int | str]) -> list[str]:
