@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trialflow.errors import NotSupportedError, WarehouseError
 from trialflow.spec.promise import Promise
 from trialflow.warehouse.connections import Connections
 from trialflow.warehouse.lake import Lake
@@ -14,7 +20,7 @@ from trialflow.warehouse.summarise import summarise
 from trialflow.warehouse.summary import EVERYBODY, Segment, Summary
 
 from .oracle import expected, in_segment, units_of
-from .worlds import FIRST, World, into_database, into_lake, promise, random_world
+from .worlds import FIRST, SLUG, World, at, into_database, into_lake, metric, promise, random_world
 
 SEGMENTS = [
     EVERYBODY,
@@ -86,3 +92,96 @@ def test_postgresql_gives_the_same_numbers(seed: int, aware: bool, postgres: str
     into_database(world, engine, prefix, aware=aware)
     engine.dispose()
     check(world, promised, summarise(promised, FIRST + timedelta(days=8), Connections(urls={"ours": postgres})))
+
+
+def rows_after(day: date) -> World:
+    later = (day - FIRST).days + 1.0
+    event = {"unit_id": "u1", "name": "buy", "occurred_at": at(later), "amount": 1e6}
+    exposures = [
+        {"experiment": SLUG, "unit_id": unit, "variant": variant, "exposed_at": at(later), "device": "ios", "country": "de"}
+        for unit, variant in (("u1", "treatment"), ("u1", "control"), ("new", "control"))
+    ]
+    return World(exposures=exposures, events=[event])
+
+
+def test_facts_after_as_of_change_not_one_byte(lake: Lake) -> None:
+    world, promised, as_of = random_world(5), promise(cuped=3), FIRST + timedelta(days=4)
+    before = summarise(promised, as_of, Connections(lake=into_lake(world, lake)))
+    later = rows_after(as_of)
+    more = World(exposures=world.exposures + later.exposures, events=world.events + later.events, visits=world.visits)
+    after = summarise(promised, as_of, Connections(lake=into_lake(more, lake)))
+    assert before.data_fingerprint == after.data_fingerprint
+
+
+def test_the_same_rows_give_the_same_bytes_whatever_their_order(lake: Lake, tmp_path: Path) -> None:
+    world, promised = random_world(6), promise(cuped=3)
+    turned = World(exposures=world.exposures[::-1], events=world.events[::-1], visits=world.visits[::-1])
+    one, other = (
+        summarise(promised, FIRST + timedelta(days=9), Connections(lake=into_lake(rows, where)))
+        for rows, where in ((world, lake), (turned, Lake(tmp_path / "turned")))
+    )
+    assert one.data_fingerprint == other.data_fingerprint
+
+
+def test_one_more_fact_changes_the_fingerprint(lake: Lake) -> None:
+    world, promised = random_world(6), promise()
+    connections = Connections(lake=into_lake(world, lake))
+    before = summarise(promised, FIRST + timedelta(days=9), connections)
+    unit = next(unit for unit in units_of(world, promised, FIRST + timedelta(days=9)) if unit.variant and not unit.mixed)
+    event = {"unit_id": unit.name, "name": "buy", "occurred_at": unit.at, "amount": 0.5}
+    into_lake(World(exposures=world.exposures, events=[*world.events, event]), lake)
+    assert summarise(promised, FIRST + timedelta(days=9), connections).data_fingerprint != before.data_fingerprint
+
+
+def test_extension_enrols_the_days_after_the_last(lake: Lake) -> None:
+    world, promised = random_world(7), promise(days=4, max_extension_days=3)
+    connections = Connections(lake=into_lake(world, lake))
+    plain = summarise(promised, FIRST + timedelta(days=6), connections)
+    extended = summarise(promised, FIRST + timedelta(days=6), connections, extended=True)
+    assert plain.exposures.new_units[4:].sum() == 0
+    assert extended.exposures.new_units[4:].sum() > 0
+    check(world, promise(days=7), extended)
+
+
+def test_before_the_first_day_there_is_nothing(lake: Lake) -> None:
+    promised = promise()
+    summary = summarise(promised, FIRST - timedelta(days=1), Connections(lake=into_lake(random_world(1), lake)))
+    assert summary.days == ()
+    assert summary.exposures.new_units.shape == (0, 3)
+    assert all(one.moments.n.shape == (0, 3) for one in summary.metrics)
+
+
+def test_a_filter_may_hold_colons_percent_signs_and_quotes(lake: Lake, postgres: str) -> None:
+    odd = metric("odd", "count", filter="name like 'b%' and name <> ':day' and '10:30' = '10:30'")
+    world = random_world(3)
+    plain = promise(metrics=[metric("odd", "count", filter="name = 'buy'")])
+    wanted = summarise(plain, FIRST + timedelta(days=8), Connections(lake=into_lake(world, lake)))
+    found = summarise(promise(metrics=[odd]), FIRST + timedelta(days=8), Connections(lake=lake))
+    assert found.data_fingerprint == wanted.data_fingerprint
+    engine = sa.create_engine(postgres)
+    into_database(world, engine, "odd_")
+    engine.dispose()
+    ours = promise(metrics=[odd], connection="ours", prefix="odd_")
+    there = summarise(ours, FIRST + timedelta(days=8), Connections(urls={"ours": postgres}))
+    assert there.data_fingerprint == wanted.data_fingerprint
+
+
+def test_a_missing_table_is_named(lake: Lake) -> None:
+    into_lake(random_world(1), lake)
+    with pytest.raises(WarehouseError, match="no_such_exposures"):
+        summarise(promise(prefix="no_such_"), FIRST, Connections(lake=lake))
+
+
+def test_quantiles_are_refused_by_name(lake: Lake) -> None:
+    slow = metric("slow", "quantile", value="amount", quantile=0.9)
+    with pytest.raises(NotSupportedError, match="slow"):
+        summarise(promise(metrics=[slow]), FIRST, Connections(lake=into_lake(random_world(1), lake)))
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(100, 10_000), cuped=st.sampled_from([None, 2, 5]), zone=st.sampled_from(ZONES), days=st.integers(2, 7))
+def test_any_small_world_is_summarised_right(seed: int, cuped: int | None, zone: str, days: int) -> None:
+    world, promised = random_world(seed, units=12), promise(time_zone=zone, cuped=cuped, days=days)
+    with tempfile.TemporaryDirectory() as folder:
+        connections = Connections(lake=into_lake(world, Lake(Path(folder))))
+        check(world, promised, summarise(promised, FIRST + timedelta(days=days + 1), connections))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.sql import visitors
 
 from trialflow.errors import WarehouseError
 from trialflow.warehouse.dialects import prepare
@@ -25,20 +26,23 @@ class Connections:
     lake: Lake | None = None
     urls: Mapping[str, str] = field(default_factory=dict)
 
-    def engine(self, name: str) -> sa.Engine:
-        """A new engine for a connection; its sessions are in UTC. Raises WarehouseError for an unknown name."""
+    def engine(self, name: str, *, only: Collection[str] | None = None) -> sa.Engine:
+        """A new engine for a connection; its sessions are in UTC. Raises WarehouseError for an unknown name.
+
+        `only` spares the lake the tables that nobody asks for.
+        """
         if name in self.urls:
             engine = sa.create_engine(self.urls[name], poolclass=NullPool)
             event.listen(engine, "connect", lambda connection, _record: prepare(connection))
             return engine
         if name == LAKE and self.lake is not None:
-            return self.lake.engine()
+            return self.lake.engine(only=only)
         known = ", ".join(sorted({*self.urls, *([LAKE] if self.lake else [])})) or "none"
         raise WarehouseError(f"no connection is named {name!r} (known: {known}): add its URL, or correct the source")
 
-    def rows(self, name: str, statement: sa.Select[Any] | sa.CompoundSelect[Any]) -> list[tuple[Any, ...]]:
+    def rows(self, name: str, statement: sa.Executable) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows. Raises WarehouseError with the engine's own words."""
-        engine = self.engine(name)
+        engine = self.engine(name, only=_tables(statement))
         try:
             with engine.connect() as connection:
                 return [tuple(row) for row in connection.execute(statement)]
@@ -47,3 +51,11 @@ class Connections:
             raise WarehouseError(f"the connection {name!r} could not answer: {cause}") from problem
         finally:
             engine.dispose()
+
+
+def _tables(statement: sa.Executable) -> frozenset[str] | None:
+    """Names of the tables of a statement; None for SQL text, which may name any."""
+    if isinstance(statement, sa.TextClause):
+        return None
+    elements = visitors.iterate(statement)
+    return frozenset(str(element.name) for element in elements if isinstance(element, sa.TableClause))

@@ -8,7 +8,7 @@ replaced atomically, so a reader sees the old rows or the new ones.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -66,8 +66,8 @@ class Lake:
         folders = sorted(self.root.iterdir()) if self.root.is_dir() else []
         return (folder.name for folder in folders if not folder.name.startswith("_") and any(folder.glob("day=*/*.parquet")))
 
-    def engine(self, *, threads: int = 1) -> sa.Engine:
-        """An in-memory DuckDB that sees every table as a view with the extra column `day`.
+    def engine(self, *, threads: int = 1, only: Collection[str] | None = None) -> sa.Engine:
+        """An in-memory DuckDB that sees every table (or those in `only`) as a view with the extra column `day`.
 
         Views are made when a connection opens; a table that is new after that needs a new engine. One thread by default:
         floating-point sums then come out the same every time.
@@ -76,9 +76,11 @@ class Lake:
 
         def opened(connection: Any, _record: object) -> None:  # noqa: ANN401 (a DBAPI connection)
             connection.execute(f"SET threads = {int(threads)}")
+            connection.execute("SET parquet_metadata_cache = true")  # a view reads every footer, and the query again
             prepare(connection)
             for table in self.tables():
-                connection.execute(self._view(table))
+                if only is None or table in only:
+                    connection.execute(self._view(table))
 
         event.listen(engine, "connect", opened)
         return engine
