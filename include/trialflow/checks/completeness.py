@@ -15,25 +15,42 @@ from trialflow.warehouse.summary import EVERYBODY, MetricSummary, Summary
 
 DROP = 0.2  # a day with less than this share of the usual exposures is suspicious
 USUAL_DAYS = 7
+ODD_GROWTH = 0.1  # a day's growth may differ from its usual ratio to control's by this much (log scale) in any case
+ODD_SPREADS = 10.0  # and by this many median absolute deviations of that ratio
 
 
 def stale_days(promise: Promise, summary: Summary, metric: str) -> tuple[date, ...]:
-    """Days on which one arm of running totals repeats the day before to the last digit while another arm moved.
+    """Days on which the running totals of one arm stood still or jumped while those of control moved as usual.
 
-    Only sources with running totals can show this. Such a day is not a look: half of the contrast is yesterday's.
+    Only sources with running totals can show this. Such a day is not a look: part of the contrast is another day's.
+    A day is judged by the days before it only, so that what is said about it never changes.
     """
     source = promise.source
     found = summary.of(metric)
     if not isinstance(source, MomentsSource) or not source.moments.cumulative or found is None:
         return ()
-    return tuple(day for day, stale in zip(summary.days, _stale(found), strict=True) if stale)
+    control = summary.variants.index(promise.experiment.control.name)
+    return tuple(day for day, odd in zip(summary.days, _odd_growth(found, control), strict=True) if odd)
 
 
-def _stale(found: MetricSummary) -> Bools:
-    n, mean = found.moments.n, found.moments.mean[..., 0]
-    same = np.zeros(n.shape, dtype=bool)
-    same[1:] = (n[1:] == n[:-1]) & (mean[1:] == mean[:-1]) & (n[1:] > 0)
-    return np.asarray(same.any(axis=1) & ~same.all(axis=1), dtype=np.bool_)
+def _odd_growth(found: MetricSummary, control: int) -> Bools:
+    """Whether an arm's growth of a day, relative to control's, is far from what it was on the days before; shape (day,)."""
+    totals = found.moments.mean[..., 0] * found.moments.n
+    grown = np.diff(totals, axis=0, prepend=0.0)
+    base = grown[:, [control]]
+    usable = (grown > 0) & (base > 0)
+    ratio = np.where(usable, np.log(np.where(usable, grown, 1.0) / np.where(usable, base, 1.0)), np.inf)
+    moved = (grown > 0).any(axis=1)
+    odd = np.zeros(len(grown), dtype=np.bool_)
+    for day in range(1, len(grown)):
+        before = ratio[:day][moved[:day] & ~odd[:day]]
+        if not moved[day] or len(before) < USUAL_DAYS:
+            odd[day] = moved[day] and not usable[day].all()
+            continue
+        middle = np.median(before, axis=0)
+        spread = np.median(np.abs(before - middle), axis=0)
+        odd[day] = bool((np.abs(ratio[day] - middle) > np.maximum(ODD_GROWTH, ODD_SPREADS * spread)).any())
+    return odd
 
 
 def completeness(promise: Promise, summary: Summary) -> Checked:
@@ -96,7 +113,7 @@ def _metric_problems(promise: Promise, summary: Summary) -> list[tuple[date, str
             if _is_due(promise, summary, name):
                 problems.append((summary.as_of, f"{name} has no rows"))
             continue
-        problems += [(day, f"{name} stands still in one variant only") for day in stale_days(promise, summary, name)]
+        problems += [(day, f"{name} moved in one variant and not, or twice, in another") for day in stale_days(promise, summary, name)]
         problems += [(day, f"{name} has no events at all") for day in _silent_days(promise, summary, found)]
     return problems
 

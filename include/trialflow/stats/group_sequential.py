@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -68,12 +69,19 @@ def next_boundary(
     if not len(past_information) == len(past_boundaries) == len(past_alpha_spent):
         counts = f"{len(past_information)}, {len(past_boundaries)}, {len(past_alpha_spent)}"
         raise StatisticsError(f"past information, boundaries and alpha must be of equal length, not {counts}")
-    density = START
-    following = [*past_information, information][1:]
-    for boundary, at, then in zip(past_boundaries, past_information, following, strict=True):
-        density = _after(density, float(boundary), float(at), sides, float(then))
+    taken = tuple(zip(map(float, past_information), map(float, past_boundaries), strict=True))
+    density = _after_all(taken, sides, information)
     spent = float(past_alpha_spent[-1]) if len(past_alpha_spent) else 0.0
     return _boundary(density, information, alpha_to_spend - spent, sides)
+
+
+@lru_cache(maxsize=256)
+def _after_all(taken: tuple[tuple[float, float], ...], sides: int, then: float) -> Density:
+    """The density that reaches information `then` after looks (information, boundary); kept, since looks come one by one."""
+    if not taken:
+        return START
+    *earlier, (at, boundary) = taken
+    return _after(_after_all(tuple(earlier), sides, at), boundary, at, sides, then)
 
 
 def boundaries(
