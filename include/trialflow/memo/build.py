@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from trialflow import __version__
 from trialflow.checks.comparison import Comparison
-from trialflow.checks.finding import Finding
+from trialflow.checks.finding import Finding, Status
 from trialflow.decision.decision import Decision
-from trialflow.memo.evidence import Evidence, effects_are_shown
+from trialflow.memo.evidence import Evidence, effects_are_shown, real
 from trialflow.memo.memo import Memo, Section, Table
 from trialflow.memo.sections.effect import (
     decimals_for_estimate,
@@ -19,6 +19,7 @@ from trialflow.memo.sections.effect import (
     novelty_section,
     primary_comparisons,
     relative_decimals,
+    relative_text,
     scale,
     summary_sentence,
     verdict_section,
@@ -31,10 +32,10 @@ from trialflow.memo.words import (
     NOT_AVAILABLE,
     counted,
     listed,
+    p_value,
     period,
     plain,
     relative,
-    relative_span,
     sentence,
     significant,
     whole,
@@ -69,14 +70,12 @@ def decision_memo(
         title=promise.experiment.title,
         verdict=f"{decision.verdict.value}{hold}",
         summary=summary_sentence(promise, decision, evidence, shown=shown),
-        labels=labels(promise, unsigned=not decision.signed_by),
+        labels=(*labels(promise, unsigned=not decision.signed_by), *_split_label(evidence)),
         highlights=_highlights(promise, decision, evidence, looks, shown=shown),
         sections=(
             verdict_section(decision),
             effect_section(promise, evidence, shown=shown),
-            metrics_section(promise, evidence, shown=shown),
-            segments_section(promise, evidence, shown=shown),
-            novelty_section(promise, evidence, shown=shown),
+            *(_other_effects(promise, evidence) if shown else ()),
             integrity_section(promise, evidence),
             power_section(promise, evidence, looks, shown=shown),
             deviations_section(promise, evidence, looks, amendments),
@@ -88,7 +87,7 @@ def decision_memo(
             evidence,
             interval=period(promise.experiment.calendar.first_day, decision.as_of),
             promise_fingerprint=promise_fingerprint,
-            data_fingerprint=data_fingerprint or next((look.data_fingerprint for look in reversed(looks)), ""),
+            data_fingerprint=data_fingerprint or _newest_data(looks),
         )
         | {"Decision fingerprint": decision.fingerprint},
     )
@@ -101,6 +100,26 @@ def labels(promise: Promise, *, unsigned: bool) -> tuple[str, ...]:
         *(("replay of historical data",) if promise.experiment.replay else ()),
         *(("recommended, unsigned",) if unsigned else ()),
     )
+
+
+def _newest_data(looks: Sequence[Look]) -> str:
+    newest = max(looks, key=lambda look: (look.as_of, look.revision), default=None)
+    return newest.data_fingerprint if newest else ""
+
+
+def _other_effects(promise: Promise, evidence: Evidence) -> tuple[Section, ...]:
+    return (
+        metrics_section(promise, evidence),
+        segments_section(promise, evidence),
+        novelty_section(promise, evidence),
+    )
+
+
+def _split_label(evidence: Evidence) -> tuple[str, ...]:
+    """A doubtful split at the final look stands on top of the memo, effects still shown."""
+    if evidence.status("srm_final") not in (Status.WARN, Status.FAIL) or evidence.status("srm") is Status.FAIL:
+        return ()
+    return (f"doubtful traffic split ({p_value(evidence.number('srm_final', 'p_value'))})",)
 
 
 def provenance(
@@ -131,20 +150,16 @@ def _highlights(
     figures: dict[str, str] = {}
     if one is not None and one.estimate is not None:
         figures[f"Effect on {one.metric} ({one.variant})"] = effect_text(one, scale(promise, one.metric))
-        figures["Relative to control"] = _relative(one)
+        figures["Relative to control"] = relative_text(one, relative_decimals(one), level_text(one))
     elif not shown:
         figures["Effect"] = "not shown"
     figures["Looks"] = looks_text(promise, looks, evidence)
     observed = evidence.get("srm", "observed")
     if isinstance(observed, Mapping):
-        figures["Units"] = f"{whole(sum(observed.values()))} ({plain(promise.experiment.unit)})"
+        figures["Units"] = (
+            f"{whole(sum(real(one) or 0.0 for one in observed.values()))} ({plain(promise.experiment.unit)})"
+        )
     return figures
-
-
-def _relative(one: Comparison) -> str:
-    decimals = relative_decimals(one)
-    span = relative_span(one.relative_lower, one.relative_upper, decimals)
-    return f"{relative(one.relative_estimate, decimals)} ({level_text(one)} {span})"
 
 
 def holdout_memo(promise: Promise, finding: Finding) -> Memo:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from trialflow.memo.memo import Allocation, Chart, EffectOverTime, Forest, ForestRow, Lifetime, Memo
-from trialflow.memo.words import MINUS, MONTHS, fixed, p_value, whole
+from trialflow.memo.words import MINUS, MONTHS, fixed, p_value, significant, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,11 +127,17 @@ def _plain_axes(axes: Axes, *, grid: str) -> None:
     for side in ("top", "right", "left" if grid == "y" else "top"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(LIGHT["muted"])
+    axes.spines["left"].set_color(LIGHT["muted"])
     axes.tick_params(colors=LIGHT["muted"], labelcolor=LIGHT["muted"], length=0 if grid == "y" else 3, labelsize=8.5)
     axes.grid(visible=True, axis="y" if grid == "y" else "x", color=LIGHT["grid"], linewidth=0.8)
     axes.set_axisbelow(True)
     axes.xaxis.label.set_color(LIGHT["muted"])
     axes.yaxis.label.set_color(LIGHT["muted"])
+
+
+def _room(names: Sequence[str]) -> float:
+    """Share of the width that the names at the right end of their lines need."""
+    return 0.02 + 0.0128 * max(len(_short(name)) for name in names)
 
 
 def _better(direction: int) -> str:
@@ -140,7 +146,7 @@ def _better(direction: int) -> str:
 
 def _effect_over_time(figure: Figure, data: EffectOverTime) -> None:
     figure.set_size_inches(WIDTH, 3.5)
-    axes = figure.add_axes((0.095, 0.16, 0.735, 0.74))
+    axes = figure.add_axes((0.085, 0.16, 0.905 - _room([path.variant for path in data.paths]), 0.74))
     first = min(path.days[0] for path in data.paths)
     last = max(path.days[-1] for path in data.paths)
     series = [
@@ -168,7 +174,7 @@ def _effect_over_time(figure: Figure, data: EffectOverTime) -> None:
 
 def _lifetime(figure: Figure, data: Lifetime) -> None:
     figure.set_size_inches(WIDTH, 3.3)
-    axes = figure.add_axes((0.095, 0.16, 0.735, 0.79))
+    axes = figure.add_axes((0.085, 0.16, 0.905 - _room([path.variant for path in data.paths]), 0.79))
     series = [(path.variant, list(path.days), path.estimate, path.lower, path.upper) for path in data.paths]
     _lines(axes, series, also=(), whiskers=True)
     axes.set_ylabel(data.axis)
@@ -247,7 +253,8 @@ def _forest(figure: Figure, data: Forest) -> None:
     rows = list(reversed(data.rows))
     figure.set_size_inches(WIDTH, 1.15 + 0.42 * len(rows))
     height = figure.get_size_inches()[1]
-    axes = figure.add_axes((0.27, 0.62 / height, 0.50, (height - 0.95) / height))
+    left = 0.02 + 0.0118 * max(len(line) for row in rows for line in row.label.split("\n"))
+    axes = figure.add_axes((left, 0.62 / height, 0.755 - left, (height - 0.95) / height))
     _plain_axes(axes, grid="x")
     axes.spines["left"].set_visible(False)
     axes.axvline(0, color=LIGHT["ink"], linewidth=1.0, zorder=2)
@@ -260,8 +267,9 @@ def _forest(figure: Figure, data: Forest) -> None:
     axes.tick_params(axis="y", length=0, labelcolor=LIGHT["ink"], labelsize=9)
     axes.set_xlabel(data.axis)
     axes.annotate(
-        "● improvement side filled   ○ worse side   ▏margin", (0, 1), xycoords="axes fraction", xytext=(0, 5),
-        textcoords="offset points", fontsize=7.5, color=LIGHT["muted"],
+        "filled: interval excludes zero (blue good, orange bad)   hollow: interval includes zero   bar: margin",
+        (1, 1), xycoords="figure fraction", xytext=(-6, -6), textcoords="offset points", ha="right", va="top",
+        fontsize=7.5, color=LIGHT["muted"],
     )  # fmt: skip
 
 
@@ -275,8 +283,9 @@ def _reach(rows: Sequence[ForestRow]) -> float:
 
 
 def _forest_row(axes: Axes, y: int, row: ForestRow, reach: float) -> None:
-    good = row.estimate * row.good_direction >= 0
-    colour = LIGHT["one"] if good else LIGHT["two"]
+    open_ended = row.lower <= 0 <= row.upper
+    good = row.estimate * row.good_direction > 0
+    colour = LIGHT["muted"] if open_ended else LIGHT["one"] if good else LIGHT["two"]
     low, high = max(row.lower, -reach), min(row.upper, reach)
     axes.hlines(y, low, high, color=colour, linewidth=2.2, zorder=3)
     for end, clipped, marker in ((low, row.lower < -reach, "<"), (high, row.upper > reach, ">")):
@@ -284,7 +293,7 @@ def _forest_row(axes: Axes, y: int, row: ForestRow, reach: float) -> None:
     if abs(row.estimate) <= reach:
         axes.plot(
             [row.estimate], [y], marker="o", markersize=7, color=colour, zorder=4,
-            markerfacecolor=colour if good else LIGHT["paper"], markeredgewidth=1.6,
+            markerfacecolor=LIGHT["paper"] if open_ended else colour, markeredgewidth=1.6,
         )  # fmt: skip
     if row.margin is not None and abs(row.margin) <= reach:
         axes.vlines(row.margin, y - 0.34, y + 0.34, color=LIGHT["ink"], linewidth=2.0, zorder=5)
@@ -324,11 +333,12 @@ def _units(axes: Axes, data: Allocation, *, short: bool) -> None:
         axes.barh(y, observed, height=0.5, color=colour, alpha=0.85, zorder=2)
         axes.vlines(expected, y - 0.36, y + 0.36, color=LIGHT["ink"], linewidth=2.0, zorder=4)
         off = (observed - expected) / expected if expected else math.inf
-        label = (
-            f"{whole(observed)}\n{_percent(off * 100)} of plan"
-            if short
-            else f"{whole(observed)} ({_percent(off * 100)} of plan)"
+        gap = (
+            f"{fixed(abs(off) * 100, 1)}% {'above' if off > 0 else 'below'} plan"
+            if observed != expected
+            else "as planned"
         )
+        label = f"{whole(observed)}\n{gap}" if short else f"{whole(observed)} ({gap})"
         axes.annotate(
             label, (max(observed, expected), y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8,
             color=LIGHT["ink"], annotation_clip=False,
@@ -339,7 +349,7 @@ def _units(axes: Axes, data: Allocation, *, short: bool) -> None:
     axes.set_xlim(0, top * (1.5 if short else 1.35))
     axes.set_xticks([0, _nice(top / 2), 2 * _nice(top / 2)])
     axes.xaxis.set_major_formatter(lambda value, _: whole(value))
-    axes.set_xlabel(f"{data.unit} (bar: seen, line: planned)")
+    axes.set_xlabel(f"{data.unit} · bar: seen · line: planned")
 
 
 def _split_evidence(axes: Axes, evidence: Sequence[tuple[date, float]], threshold: float | None) -> None:
@@ -359,8 +369,8 @@ def _split_evidence(axes: Axes, evidence: Sequence[tuple[date, float]], threshol
     if threshold:
         axes.axhline(threshold, color=LIGHT["warn"], linewidth=1.2, linestyle=(0, (5, 3)))
         axes.annotate(
-            f"alarm at {fixed(threshold, 3)}", (0, threshold), xycoords=("axes fraction", "data"), xytext=(3, 4),
-            textcoords="offset points", fontsize=8, color=LIGHT["warn"],
+            f"alarm at {significant(threshold)}", (1, threshold), xycoords=("axes fraction", "data"), xytext=(-3, 4),
+            textcoords="offset points", ha="right", fontsize=8, color=LIGHT["warn"],
         )  # fmt: skip
     axes.annotate(
         f"sequential split test, {p_value(evidence[-1][1])}", (0, 1), xycoords="axes fraction", xytext=(0, 6),

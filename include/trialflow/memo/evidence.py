@@ -32,13 +32,13 @@ class Evidence:
 
     @classmethod
     def of(cls, findings: Sequence[Finding]) -> Evidence:
-        """The newest finding of each check, in the order given."""
+        """The newest finding of each check, by name: the order of the findings never shows in a memo."""
         newest: dict[str, Finding] = {}
         for finding in findings:
             known = newest.get(finding.check)
             if known is None or finding.as_of >= known.as_of:
                 newest[finding.check] = finding
-        return cls(findings=newest)
+        return cls(findings=dict(sorted(newest.items())))
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings.values())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
 from trialflow.memo.charts import svg, theme
 from trialflow.memo.memo import Memo
-from trialflow.memo.words import day
+from trialflow.memo.words import MINUS, day
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 TONES = {
@@ -25,6 +26,7 @@ TONES = {
     "INVALID": "bad",
     "ALERT": "bad",
 }
+GLUE = re.compile(rf"\bp [=<] [\d.]+|[+{MINUS}]?[\d.,]+%? to [+{MINUS}]?[\d.,]*\d%?")
 STATUS_WORDS = {"pass": "good", "warning": "care", "fail": "bad", "no data": "care", "not applicable": "calm"}
 
 
@@ -53,7 +55,7 @@ def html(memo: Memo) -> str:
 def _environment() -> Any:  # noqa: ANN401 (jinja2 is imported late)
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -61,3 +63,10 @@ def _environment() -> Any:  # noqa: ANN401 (jinja2 is imported late)
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["glued"] = _glued
+    return environment
+
+
+def _glued(text: str) -> str:
+    """`p = 0.41` and the two ends of an interval stay on one line."""
+    return GLUE.sub(lambda found: found.group(0).replace(" ", "\N{NO-BREAK SPACE}"), text)

@@ -35,6 +35,8 @@ def registration_note(promise: Promise, findings: Sequence[Finding] = (), *, pro
     as_of = max((finding.as_of for finding in findings), default=experiment.calendar.first_day)
     status = worst([finding.status for finding in evidence])
     calendar = experiment.calendar
+    planned = period(calendar.first_day, calendar.final_day())
+    rests_on = provenance(promise, evidence, interval=planned, promise_fingerprint=promise_fingerprint)
     return Memo(
         experiment=promise.slug,
         as_of=as_of,
@@ -58,12 +60,11 @@ def registration_note(promise: Promise, findings: Sequence[Finding] = (), *, pro
             _rules(promise),
             *_checks(evidence),
         ),
-        provenance=provenance(
-            promise,
-            evidence,
-            interval=period(calendar.first_day, calendar.final_day()),
-            promise_fingerprint=promise_fingerprint,
-        ),
+        provenance={
+            name.replace("Data", "Planned data"): text
+            for name, text in rests_on.items()
+            if name != "Data fingerprint"  # there is no data yet
+        },
     )
 
 
@@ -72,7 +73,7 @@ def _summary(promise: Promise) -> str:
     calendar = experiment.calendar
     arms = listed([variant.name for variant in experiment.treatments])
     return sentence(
-        f"{arms} will be compared with {experiment.control.name} on {experiment.metrics.primary.metric} for "
+        f"This experiment will compare {arms} with {experiment.control.name} on {experiment.metrics.primary.metric} for "
         f"{counted(calendar.days, 'day')} from {day(calendar.first_day)}, with {_looks(promise)}"
     )
 
@@ -177,7 +178,7 @@ def _plan(promise: Promise) -> Section:
             (
                 plan.metric,
                 f"{significant(plan.baseline_mean * how.factor)}{how.value_suffix}",
-                significant(plan.baseline_std_dev * how.factor),
+                f"{significant(plan.baseline_std_dev * how.factor)} {how.effect_unit}",
                 NOT_AVAILABLE
                 if plan.minimum_effect is None
                 else f"{significant(plan.minimum_effect * how.factor)} {how.effect_unit}",

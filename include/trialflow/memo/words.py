@@ -183,7 +183,7 @@ def relative_span(lower: float | None, upper: float | None, decimals: int) -> st
     """A relative interval: `−7.0% to −1.6%`."""
     text = RELATIVE.span(lower, upper, decimals)
     if text in (NOT_AVAILABLE, "unbounded"):
-        return text
+        return "unbounded"  # a relative effect whose interval has no ends: the control is too close to zero
     return " to ".join(f"{part}%" for part in text.split(" to "))
 
 

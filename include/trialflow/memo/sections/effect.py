@@ -86,11 +86,12 @@ def summary_sentence(promise: Promise, decision: Decision, evidence: Evidence, *
     first = decision.reasons[0].text if decision.reasons else ""
     if not shown:
         why = first or "the traffic split is broken"
-        return sentence(f"No effect may be read from this experiment: {_lower(why)}")
+        return sentence(f"Do not use this experiment: {_lower(why)}")
     one = leading(decision, primary_comparisons(promise, evidence))
     lead = _lead(promise, decision)
     if one is None or one.estimate is None:
-        return sentence(f"{lead}: {_lower(first)}" if first else f"{lead}: the primary effect is {NOT_AVAILABLE}")
+        why = _lower(first) if first and not decision.hold_reason else f"the primary effect is {NOT_AVAILABLE}"
+        return sentence(f"{lead}: {why}")
     control = promise.experiment.control.name
     effect = effect_text(one, scale(promise, one.metric))
     return sentence(f"{lead}; {one.metric} under {one.variant} differs from {control} by {effect}")
@@ -128,7 +129,7 @@ def verdict_section(decision: Decision) -> Section:
     )
     points = tuple(f"{sentence(reason.text)} [{reason.check}, finding {reason.finding}]" for reason in decision.reasons)
     table = Table(
-        caption="What the promised rules say of each treatment alone; the experiment takes the one of highest precedence",
+        caption="Verdict of the promised rules on each treatment alone; the highest precedence stands for all",
         columns=("Variant", "Verdict"),
         rows=tuple(decision.by_variant.items()),
     )
@@ -201,12 +202,12 @@ def relative_decimals(one: Comparison) -> int:
     return decimals_for((upper - lower) * 50)
 
 
-def relative_text(one: Comparison, decimals: int) -> str:
-    """`−4.3% (−7.0% to −1.6%)`."""
+def relative_text(one: Comparison, decimals: int, prefix: str = "") -> str:
+    """`−4.3% (−7.0% to −1.6%)`; `prefix` names the interval."""
     if one.relative_estimate is None:
         return NOT_AVAILABLE
     span = relative_span(one.relative_lower, one.relative_upper, decimals)
-    return f"{relative(one.relative_estimate, decimals)} ({span})"
+    return f"{relative(one.relative_estimate, decimals)} ({prefix}{' ' if prefix else ''}{span})"
 
 
 def _compatible(one: Comparison) -> str:
@@ -351,7 +352,7 @@ def _path_alt(name: str, how: MetricScale, paths: Sequence[EffectPath]) -> str:
     return f"Line chart of the effect on {name} by day. " + "; ".join(parts) + "."
 
 
-def novelty_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Section:
+def novelty_section(promise: Promise, evidence: Evidence) -> Section:
     """Does the effect fade or grow with days since exposure? On a balanced cohort only."""
     policy = promise.experiment.analysis.novelty
     finding = evidence.findings.get("novelty")
@@ -360,8 +361,6 @@ def novelty_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Sec
             "was not part of the promise" if policy.policy == "none" else f"is {NOT_AVAILABLE}: the check did not run"
         )
         return Section(title="Novelty", paragraphs=(f"A novelty check {asked}.",))
-    if not shown:
-        return Section(title="Novelty", paragraphs=(SUPPRESSED,))
     paragraphs = [sentence(finding.headline)]
     if finding.status not in (Status.NOT_APPLICABLE, Status.NO_DATA):
         paragraphs.append(_novelty_words(promise, evidence))

@@ -115,9 +115,6 @@ def _detail(evidence: Evidence, check: str) -> str:
         below = f", warning below {probability(threshold)}" if threshold is not None else ""
         p = p_value(evidence.number(check, "p_value"))
         return f"chi-square {fixed(statistic, 2)} on {significant(freedom or 0)} df, {p}{below}"
-    if check == "aa":
-        waived = evidence.get(check, "waived")
-        return f"waived: {waived}" if waived else ""
     return ""
 
 

@@ -170,6 +170,6 @@ def _harm_table(looks: Sequence[Look], *, shown: bool) -> Table:
                 ("no" if crossed is None else f"on {day(crossed)}") if shown else "not shown",
             )
         )
-    caption = "Looks for harm, one-sided with their own alpha; the last z and boundary in standard errors"
+    caption = "Looks for harm, one-sided with their own alpha; z in standard errors, positive in the bad direction"
     columns = ("Metric", "Variant", "Looks", "Last look", "z", "Boundary", "Alpha spent so far", "Crossed")
     return Table(caption=caption, columns=columns, rows=tuple(rows))

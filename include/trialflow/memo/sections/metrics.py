@@ -9,7 +9,6 @@ from trialflow.checks.comparison import Comparison
 from trialflow.memo.evidence import Evidence
 from trialflow.memo.memo import Chart, Forest, ForestRow, Section, Table
 from trialflow.memo.sections.effect import (
-    SUPPRESSED,
     decimals_for_estimate,
     effect_text,
     level_text,
@@ -34,11 +33,9 @@ ROLES = ("secondary", "guardrails", "diagnostics")
 OPPOSITE = {"increase": -1, "decrease": 1}
 
 
-def metrics_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Section:
+def metrics_section(promise: Promise, evidence: Evidence) -> Section:
     """Primary, secondary, guardrail and diagnostic metrics, a table per treatment and one forest plot."""
     title = "All metrics"
-    if not shown:
-        return Section(title=title, paragraphs=(SUPPRESSED,))
     found = all_comparisons(promise, evidence)
     if not found:
         return Section(title=title, paragraphs=(f"Comparisons are {NOT_AVAILABLE}.",))
@@ -115,7 +112,8 @@ def _margin_text(promise: Promise, one: Comparison) -> str:
     if promised is None or one.role != "guardrail":
         return "none"
     return (
-        f"{amount(promised.margin, scale(promise, one.metric))} {'lower' if one.direction == 'increase' else 'higher'}"
+        f"at most {amount(promised.margin, scale(promise, one.metric))} "
+        f"{'lower' if one.direction == 'increase' else 'higher'}"
     )
 
 
@@ -149,7 +147,7 @@ def _forest(promise: Promise, found: Sequence[Comparison]) -> Chart | None:
             rows.append(row)
     if not rows:
         return None
-    said = "; ".join(f"{row.label} {relative(row.estimate / 100, 1)}" for row in rows)
+    said = "; ".join(f"{' '.join(row.label.split())} {relative(row.estimate / 100, 1)}" for row in rows)
     missing = (
         f" Not drawn, because the relative effect is not bounded or not available: {listed(left_out)}."
         if left_out
@@ -190,20 +188,18 @@ def _margin(promise: Promise, one: Comparison) -> float | None:
     return None if share is None else OPPOSITE.get(one.direction, -1) * share * 100
 
 
-def segments_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Section:
+def segments_section(promise: Promise, evidence: Evidence) -> Section:
     """The pre-registered segments and nothing else."""
     title = "Segments"
     promised = promise.experiment.segments
     if not promised:
         return Section(title=title, paragraphs=("No segments were pre-registered, so none are compared.",))
-    if not shown:
-        return Section(title=title, paragraphs=(SUPPRESSED,))
     finding = evidence.findings.get("segments")
     found = evidence.comparisons("segments")
     names = listed([f"{one.dimension} ({', '.join(one.values)})" for one in promised])
     note = (
-        f"Pre-registered: {names}. Segments are smaller than the whole, so their intervals are wider; a segment without "
-        "a shown effect is not a segment where the treatment does nothing."
+        f"Pre-registered: {names}. Segments are smaller than the whole, so their intervals are wider; a segment "
+        "without a shown effect is not a segment where the treatment does nothing."
     )
     said = (finding.headline,) if finding else (f"The comparison of segments is {NOT_AVAILABLE}.",)
     tables = (_segment_table(promise, found),) if found else ()

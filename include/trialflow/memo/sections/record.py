@@ -73,7 +73,12 @@ def deviations_section(
         if rows
         else ()
     )
-    opening = () if points else ("Nothing differs from the promise that was registered.",)
+    same = (
+        "Nothing differs from the promise that was registered."
+        if lock is not None
+        else "No deviation is on record, but the locked promise was not checked on this day."
+    )
+    opening = () if points else (same,)
     return Section(
         title="Deviations from the promise", paragraphs=opening, points=tuple(points), tables=table, essential=True
     )
@@ -92,8 +97,8 @@ def _restated(looks: Sequence[Look]) -> list[str]:
         if look.revision == 0 or before is None:
             continue
         text = (
-            f"The data behind the look of {day(look.as_of)} ({look.metric}, {look.variant}) were restated; it was judged "
-            "again at its recorded boundary"
+            f"The data behind the look of {day(look.as_of)} ({look.metric}, {look.variant}) were restated; it was "
+            "judged again at its recorded boundary"
         )
         if look.crossed and not before.crossed:
             text += ". The boundary is crossed only on the restated data, so a person must judge it"
@@ -110,8 +115,8 @@ def limits_section(promise: Promise, evidence: Evidence) -> Section:
         points.append("The data are simulated: the figures say nothing about any real product.")
     if evidence.get("effects", "running_totals"):
         points.append(
-            "The source holds running totals of units without a fixed window, so the looks are more strongly related than "
-            "the group-sequential boundaries assume; the error rate is not exactly the promised one."
+            "The source holds running totals of units without a fixed window, so the looks are related in another "
+            "way than the group-sequential boundaries assume; the error rate is not exactly the promised one."
         )
     points += [
         sentence(f"{check_name(finding.check)}, {STATUS[finding.status]}: {finding.headline}")
@@ -121,8 +126,8 @@ def limits_section(promise: Promise, evidence: Evidence) -> Section:
     ]
     points.append(_policy_note(promise))
     points.append(
-        "An estimate that is read because it crossed a boundary tends to be too large; the interval tells more than the "
-        "point."
+        "An estimate that is read because it crossed a boundary tends to be too large; the interval tells more than "
+        "the point."
     )
     return Section(title="Limits", points=tuple(points))
 
@@ -135,7 +140,7 @@ def _policy_note(promise: Promise) -> str:
         )
     if policy is Policy.ALWAYS_VALID:
         return "Intervals hold on all days together, for large samples; that is why they are wide."
-    return "The interval of the final look holds for that one look; before it only the wider band of the chart may be read."
+    return "The interval of the final look holds for that one look; before it only the wider band may be read."
 
 
 def review_section(promise: Promise, decision: Decision, evidence: Evidence, *, shown: bool) -> Section:
@@ -162,8 +167,10 @@ def _held(promise: Promise, decision: Decision, evidence: Evidence, *, shown: bo
         return "It cannot be answered yet, because the primary effect is not available"
     sign = 1 if one.direction == "increase" else -1
     low, high = sorted((sign * one.lower, sign * one.upper))
-    if decision.verdict in (Verdict.SHIP, Verdict.PARTIAL) or low > 0:
-        return f"{one.metric} moved in the expected direction; the mechanism behind it is still an explanation, not a finding"
+    if decision.verdict is Verdict.PARTIAL:
+        return f"Not for everybody: a benefit is shown only where {decision.segment or 'the promised segment'}"
+    if low > 0:
+        return f"{one.metric} moved in the expected direction; the mechanism remains an explanation, not a finding"
     if high < 0:
         return f"{one.metric} moved against the expected direction"
     return f"Not shown: the interval of {one.metric} includes effects in both directions"

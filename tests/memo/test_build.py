@@ -1,0 +1,126 @@
+"""What a decision memo says, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.memo.scenes import SCENES, Scene, bare, broken_split, cookie_cats, look, ship, two_treatments
+from trialflow.memo import holdout_memo, markdown
+from trialflow.memo.memo import Section
+
+Golden = Callable[[str, str], None]
+
+
+def section(scene: Scene, title: str) -> Section:
+    return next(one for one in scene.memo.sections if one.title == title)
+
+
+@pytest.mark.parametrize("name", sorted(SCENES))
+def test_every_decision_memo_reads_as_it_was_reviewed(name: str, golden: Golden) -> None:
+    golden(f"{name}.md", markdown(SCENES[name]().memo))
+
+
+def test_the_same_record_in_another_order_gives_the_same_memo(scene: Scene) -> None:
+    again = dataclasses.replace(scene, looks=tuple(reversed(scene.looks)), findings=tuple(reversed(scene.findings)))
+    assert again.memo == scene.memo
+
+
+def test_cookie_cats_shows_its_published_figures_with_the_doubt_on_top() -> None:
+    # Published: retention after 7 days 0.1902 and 0.1820, z = -3.164, p = 0.00155; split p = 0.0086 (sample's README).
+    text = markdown(cookie_cats().memo)
+    assert "19.02%" in text
+    assert "18.20%" in text
+    assert "p = 0.0016" in text
+    assert "doubtful traffic split (p = 0.0086)" in cookie_cats().memo.labels
+    assert "replay of historical data" in cookie_cats().memo.labels
+
+
+def test_no_effect_is_shown_under_a_broken_split() -> None:
+    scene = broken_split()
+    text = markdown(scene.memo)
+    assert "percentage points" not in re.sub(r"Registration asked.*", "", text)
+    assert "EUR" not in text
+    assert {chart.kind for chart in scene.memo.charts} == {"allocation"}
+    looks = section(scene, "Power and looks").tables[0]
+    assert {row[looks.columns.index("z")] for row in looks.rows} == {"not shown"}
+
+
+def test_missing_evidence_is_not_available_and_nothing_is_invented() -> None:
+    scene = bare()
+    text = markdown(scene.memo)
+    assert "not available" in text
+    assert scene.memo.charts == ()
+    assert "passed" not in " ".join(section(scene, "Integrity").paragraphs)
+
+
+def test_a_memo_is_unsigned_until_somebody_signs() -> None:
+    scene = ship()
+    signed = dataclasses.replace(scene, decision=dataclasses.replace(scene.decision, signed_by="ada"))
+    assert "recommended, unsigned" in scene.memo.labels
+    assert "recommended, unsigned" not in signed.memo.labels
+    assert "Signed by ada" in " ".join(section(signed, "Verdict").paragraphs)
+
+
+def test_an_amendment_is_a_deviation_with_both_values() -> None:
+    table = section(ship(), "Deviations from the promise").tables[0]
+    assert table.rows == (("4 March 2026", "experiment.audience", "All visitors", "All visitors of the home page"),)
+
+
+def test_a_crossing_that_appears_only_in_a_revision_needs_a_person() -> None:
+    first = look(14, z=1.9, boundary=1.97, spent=0.05, crossed=False)
+    late = dataclasses.replace(first, z=2.0, crossed=True, revision=1)
+    scene = dataclasses.replace(ship(), looks=(first, late))
+    assert any("a person must judge" in point for point in section(scene, "Deviations from the promise").points)
+
+
+def test_a_crossing_withdrawn_by_a_revision_is_said() -> None:
+    first = look(14, z=2.0, boundary=1.97, spent=0.05, crossed=True)
+    late = dataclasses.replace(first, z=1.9, crossed=False, revision=1)
+    scene = dataclasses.replace(ship(), looks=(first, late))
+    assert any("no longer crossed" in point for point in section(scene, "Deviations from the promise").points)
+
+
+def test_a_rerun_look_is_one_row_of_the_ledger() -> None:
+    table = section(ship(), "Power and looks").tables[0]
+    assert [row[0] for row in table.rows] == ["8 March 2026", "15 March 2026"]
+
+
+def test_what_could_not_be_checked_stands_among_the_limits_with_its_reason() -> None:
+    limits = " ".join(section(cookie_cats(), "Limits").points)
+    assert "Novelty, not applicable: Not judged: the source holds totals only." in limits
+    assert "No information was planned" in limits
+
+
+def test_each_treatment_has_its_own_reading_and_verdict() -> None:
+    scene = two_treatments()
+    readings = [text for text in section(scene, "Effect on conversion").paragraphs if text.startswith("Under ")]
+    assert [text.split(",")[0] for text in readings] == ["Under v7", "Under v8"]
+    assert section(scene, "Verdict").tables[0].rows == (("v7", "SHIP"), ("v8", "HOLD"))
+
+
+def test_an_unbounded_relative_effect_is_named_and_not_drawn() -> None:
+    forest = next(chart for chart in two_treatments().memo.charts if chart.kind == "forest")
+    assert "Not drawn" in forest.alt
+    assert "conversion (v8)" in forest.alt
+
+
+def test_a_holdout_memo_states_what_it_could_have_found() -> None:
+    scene = ship()
+    effects = next(one for one in scene.findings if one.check == "effects")
+    evidence = {
+        "comparisons": effects.evidence["comparisons"],
+        "minimum_detectable_effect": 0.0015,
+        "shipped": [{"experiment": "ranker-v6", "estimate": 0.001}],
+        "shipped_sum": 0.001,
+        "gap": 0.0011,
+        "gap_lower": -0.0004,
+        "gap_upper": 0.0026,
+    }
+    text = markdown(holdout_memo(scene.promise, dataclasses.replace(effects, check="holdout", evidence=evidence)))
+    assert "0.15 percentage points" in text
+    assert "ranker-v6 add up to +0.10 percentage points" in text
+    assert "1 look" in text

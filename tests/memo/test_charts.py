@@ -1,0 +1,103 @@
+"""Charts: the same bytes each time, words for everything, nothing that rests on colour alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from datetime import date, timedelta
+
+import pytest
+
+from tests.memo.scenes import Scene, ship, two_treatments
+from trialflow.memo.charts import DARK, LIGHT, png, svg
+from trialflow.memo.memo import Allocation, Chart, EffectOverTime, EffectPath, Forest, ForestRow
+
+CHARTS = ship().memo.charts
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+
+
+def contrast(first: str, second: str) -> float:
+    """WCAG 2.1 contrast ratio of two colours."""
+
+    def luminance(colour: str) -> float:
+        channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in channels]
+        return sum(weight * one for weight, one in zip(LUMINANCE, linear, strict=True))
+
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.kind)
+def test_the_same_chart_gives_the_same_bytes(chart: Chart) -> None:
+    assert svg(chart) == svg(chart)
+    assert png(chart) == png(chart)
+
+
+def test_another_process_draws_the_same_bytes() -> None:
+    code = (
+        "from tests.memo.scenes import ship; from trialflow.memo.charts import svg; "
+        "import sys; sys.stdout.write(''.join(map(svg, ship().memo.charts)))"
+    )
+    drawn = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    assert drawn.stdout == "".join(map(svg, CHARTS))
+
+
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.kind)
+def test_a_picture_is_valid_xml_with_its_words_and_theme(chart: Chart) -> None:
+    root = ET.fromstring(svg(chart))
+    assert root.attrib["role"] == "img"
+    assert root.attrib["aria-label"] == chart.alt
+    text = svg(chart)
+    assert "prefers-color-scheme:dark" in text
+    assert not any(f": {colour}" in text for colour in LIGHT.values())  # only variables of the theme
+    assert png(chart).startswith(b"\x89PNG")
+
+
+def test_all_four_kinds_are_drawn_with_the_unit_on_the_axis() -> None:
+    assert [chart.kind for chart in CHARTS] == ["effect_over_time", "forest", "lifetime", "allocation"]
+    for chart in CHARTS:
+        text = svg(chart)
+        assert "percentage points" in text or "%" in text or "Units" in text
+
+
+def test_every_series_is_named_beside_its_line() -> None:
+    text = svg(two_treatments().memo.charts[0])
+    assert ">v7<" in text
+    assert ">v8<" in text
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_words_and_lines_stand_out_from_the_paper(theme: dict[str, str]) -> None:
+    for name in ("ink", "muted"):
+        assert contrast(theme[name], theme["paper"]) >= 4.5  # WCAG 2.1 AA, text
+    for name in ("one", "two", "three", "four", "warn"):
+        assert contrast(theme[name], theme["paper"]) >= 3.0  # WCAG 2.1 AA, graphics
+
+
+def test_missing_and_extreme_values_are_drawn_without_complaint(recwarn: pytest.WarningsRecorder) -> None:
+    days = tuple(date(2026, 1, 1) + timedelta(days=n) for n in range(3))
+    nothing = EffectPath(variant="v", days=days, estimate=(None,) * 3, lower=(None,) * 3, upper=(None,) * 3)
+    far = ForestRow(label="far", role="primary", good_direction=1, estimate=900.0, lower=-5.0, upper=4000.0)
+    near = ForestRow(label="near", role="guardrail", good_direction=-1, estimate=1.0, lower=-1.0, upper=2.0, margin=2.0)
+    empty = Allocation(variants=("a", "b"), observed=(0.0, 0.0), expected=(0.0, 0.0), unit="Units")
+    for kind, data in (
+        ("effect_over_time", EffectOverTime(paths=(nothing,), axis="Effect", good_direction=1)),
+        ("forest", Forest(rows=(far, near, near), axis="Effect (%)")),
+        ("allocation", empty),
+    ):
+        assert svg(Chart(kind=kind, title="t", alt="a", data=data))  # type: ignore[arg-type]  # kind is one of three
+    assert [str(one.message) for one in recwarn] == []
+
+
+def test_importing_the_memo_floor_loads_no_heavy_library() -> None:
+    code = "import sys, trialflow.memo; print([m for m in ('matplotlib', 'jinja2', 'slack_sdk') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_chart_has_words(scene: Scene) -> None:
+    assert all(chart.alt and chart.title for chart in scene.memo.charts)
