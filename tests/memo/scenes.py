@@ -443,7 +443,7 @@ def ship() -> Scene:
     )
     reasons = (
         (
-            "The benefit on the primary metric is shown by the promised rule, and every guardrail is within its margin.",
+            "The benefit on the primary metric is shown, and every guardrail is within its margin.",
             "effects",
         ),
         ("Every guardrail is shown to be within its margin.", "guardrails"),

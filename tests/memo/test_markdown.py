@@ -32,6 +32,6 @@ def test_every_chart_that_is_linked_has_a_file() -> None:
 
 
 def test_without_pictures_a_chart_is_told_in_words() -> None:
-    text = markdown(ship().memo, chart_folder=None)
+    text = markdown(ship().memo)
     assert "![" not in text
     assert "Forest plot of relative effects" in text

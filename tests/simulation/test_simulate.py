@@ -19,10 +19,17 @@ FIRST = date(2024, 3, 4)
 
 def spec(**given: Any) -> SimulationSpec:
     plain: dict[str, Any] = {
-        "slug": "sim", "source": "sim", "first_day": FIRST, "last_day": FIRST + timedelta(days=6), "units": 2000,
+        "slug": "sim",
+        "source": "sim",
+        "first_day": FIRST,
+        "last_day": FIRST + timedelta(days=6),
+        "units": 2000,
         "arms": (Arm(name="control", weight=0.5), Arm(name="treatment", weight=0.5)),
-        "behaviours": (Behaviour(name="click", rate=0.3, spread=0.6),), "pre_days": 7, "follow_days": 7, "seed": 3,
-    }  # fmt: skip
+        "behaviours": (Behaviour(name="click", rate=0.3, spread=0.6),),
+        "pre_days": 7,
+        "follow_days": 7,
+        "seed": 3,
+    }
     return SimulationSpec(**{**plain, **given})
 
 
@@ -39,7 +46,8 @@ def totals(world: SimulationSpec, name: str, *, days: int) -> dict[str, np.ndarr
     kept = joined[(joined["occurred_at"] >= joined["exposed_at"]) & (age < days)]
     sums = kept.groupby("unit_id")["amount"].sum()
     return {
-        variant: sums.reindex(units["unit_id"], fill_value=0.0).to_numpy() for variant, units in exposures.groupby("variant")
+        variant: sums.reindex(units["unit_id"], fill_value=0.0).to_numpy()
+        for variant, units in exposures.groupby("variant")
     }
 
 
@@ -88,7 +96,10 @@ def test_the_same_seed_gives_the_same_rows_and_another_does_not() -> None:
 
 
 def test_one_more_behaviour_leaves_the_others_as_they_were() -> None:
-    plain, more = spec(), spec(behaviours=(Behaviour(name="click", rate=0.3, spread=0.6), Behaviour(name="buy", rate=0.1)))
+    plain, more = (
+        spec(),
+        spec(behaviours=(Behaviour(name="click", rate=0.3, spread=0.6), Behaviour(name="buy", rate=0.1))),
+    )
     events = all_rows(more, "events")
     clicks = events.filter(pa.compute.equal(events["name"], "click"))
     assert clicks.equals(all_rows(plain, "events"))
@@ -108,7 +119,7 @@ def test_lost_logs_leave_a_hole_on_their_day_and_variant_only() -> None:
         all_rows(one, "exposures").to_pandas().groupby([lambda _: 0, "variant"]).size() for one in (whole, world)
     )
     assert after[0, "control"] == before[0, "control"]
-    holes = [day for day in simulate(world) if day.day == lost][0].exposures
+    holes = next(day for day in simulate(world) if day.day == lost).exposures
     assert set(holes["variant"].to_pylist()) == {"control"}
 
 
@@ -178,11 +189,17 @@ def test_a_world_is_read_from_yaml(tmp_path: Path) -> None:
 
 def test_every_mistake_in_a_file_is_named_at_once(tmp_path: Path) -> None:
     file = tmp_path / "sim.yaml"
-    text = YAML.replace("variant: treatment, behaviour: click", "variant: tretment, behaviour: clik").replace("weight: 0.5}]", "weight: 0.6}]")
+    text = YAML.replace("variant: treatment, behaviour: click", "variant: tretment, behaviour: clik").replace(
+        "weight: 0.5}]", "weight: 0.6}]"
+    )
     file.write_text(text)
     with pytest.raises(PromiseError) as caught:
         SimulationSpec.read(file)
-    assert {problem.field for problem in caught.value.problems} == {"arms", "changes[0].variant", "changes[0].behaviour"}
+    assert {problem.field for problem in caught.value.problems} == {
+        "arms",
+        "changes[0].variant",
+        "changes[0].behaviour",
+    }
     file.write_text("slug: sim\nunitz: 3\nlate: {shar: 1}\n")
     with pytest.raises(PromiseError, match="unitz") as caught:
         SimulationSpec.read(file)

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+
 from trialflow.spec.metric import Measure, Metric, MetricKind
 from trialflow.spec.promise import Promise
 from trialflow.stats.moments import JointMoments
@@ -15,7 +16,12 @@ from trialflow.warehouse.summary import EVERYBODY, Segment
 
 from .worlds import SLUG, World
 
-NAMES = {"name = 'buy'": {"buy"}, "name = 'view'": {"view"}, "name = 'click'": {"click"}, None: {"buy", "view", "click"}}
+NAMES = {
+    "name = 'buy'": {"buy"},
+    "name = 'view'": {"view"},
+    "name = 'click'": {"click"},
+    None: {"buy", "view", "click"},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,18 +55,23 @@ def units_of(world: World, promise: Promise, as_of: date) -> list[Unit]:
         first = min(
             rows,
             key=lambda row: (
-                row["exposed_at"], order.get(row["variant"], -1),
+                row["exposed_at"],
+                order.get(row["variant"], -1),
                 devices.get(row["device"], 0) * 1 + 3 * (row["country"] == "de") if promise.experiment.segments else 0,
             ),
-        )  # fmt: skip
+        )
         variants = {row["variant"] if row["variant"] in order else None for row in rows}
         found.append(
             Unit(
-                name=name, variant=first["variant"] if first["variant"] in order else None, at=first["exposed_at"],
-                entered=day_of(first["exposed_at"], promise), device=first["device"], country=first["country"],
+                name=name,
+                variant=first["variant"] if first["variant"] in order else None,
+                at=first["exposed_at"],
+                entered=day_of(first["exposed_at"], promise),
+                device=first["device"],
+                country=first["country"],
                 mixed=len(variants) > 1,
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -89,7 +100,11 @@ def unit_values(world: World, promise: Promise, metric: Metric, unit: Unit, as_o
             continue
         own = [row for row in facts_of(world, measure) if row["unit_id"] == unit.name]
         days = [(row, (day_of(row["occurred_at"], promise) - unit.entered).days) for row in own]
-        after = [(row, age) for row, age in days if row["occurred_at"] >= unit.at and day_of(row["occurred_at"], promise) <= as_of]
+        after = [
+            (row, age)
+            for row, age in days
+            if row["occurred_at"] >= unit.at and day_of(row["occurred_at"], promise) <= as_of
+        ]
         if metric.window:
             after = [(row, age) for row, age in after if metric.window.from_day <= age <= metric.window.to_day]
         pre = [row for row, age in days if -reduction.pre_period_days <= age < 0]
@@ -109,11 +124,14 @@ def expected(
     wait = timedelta(days=metric.window.to_day if metric.window else 0)
     units = [unit for unit in units_of(world, promise, as_of) if not unit.mixed and unit.entered + wait <= as_of]
     rows = {unit.name: unit_values(world, promise, metric, unit, as_of) for unit in units}
-    width = (2 if metric.kind is MetricKind.RATIO else 1) * (2 if promise.experiment.analysis.variance_reduction.method == "cuped" else 1)
+    width = (2 if metric.kind is MetricKind.RATIO else 1) * (
+        2 if promise.experiment.analysis.variance_reduction.method == "cuped" else 1
+    )
     return {
         (segment, variant.name): JointMoments.from_rows(
             np.asarray(
-                [rows[unit.name] for unit in units if unit.variant == variant.name and in_segment(unit, segment)], dtype=np.float64
+                [rows[unit.name] for unit in units if unit.variant == variant.name and in_segment(unit, segment)],
+                dtype=np.float64,
             ).reshape(-1, width)
         )
         for segment in segments

@@ -42,7 +42,9 @@ def test_markers_need_a_lake() -> None:
 
 @pytest.mark.parametrize(("minutes", "complete"), [(-1, False), (0, True), (1, True)])
 def test_the_newest_row_must_pass_the_end_of_the_day_and_the_lag(minutes: int, complete: bool, lake: Lake) -> None:
-    due = datetime.combine(FIRST + timedelta(days=1), datetime.min.time(), tzinfo=UTC) + timedelta(hours=2, minutes=minutes)
+    due = datetime.combine(FIRST + timedelta(days=1), datetime.min.time(), tzinfo=UTC) + timedelta(
+        hours=2, minutes=minutes
+    )
     rule = saying(by="max_timestamp", table="events", timestamp="occurred_at", lag_hours=2.0)
     assert is_complete(rule, FIRST, newest(lake, due)) is complete
 

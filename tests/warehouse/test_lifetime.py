@@ -29,7 +29,9 @@ def with_novelty(promised: Promise) -> Promise:
     document = promised.experiment.model_dump(exclude_unset=True)
     document["analysis"] = {**document["analysis"], "novelty": policy}
     return Promise(
-        experiment=type(promised.experiment).model_validate(document), metrics=promised.metrics, sources=promised.sources
+        experiment=type(promised.experiment).model_validate(document),
+        metrics=promised.metrics,
+        sources=promised.sources,
     )
 
 

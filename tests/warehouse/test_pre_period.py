@@ -33,7 +33,15 @@ def visitors(world: World, promised: Promise) -> list[Unit]:
         if LAST - timedelta(days=DAYS - 1) <= day_of(row["occurred_at"], promised) <= LAST:
             first.setdefault(row["unit_id"], []).append(row["occurred_at"])
     return [
-        Unit(name=name, variant="", at=min(seen), entered=day_of(min(seen), promised), device=None, country=None, mixed=False)
+        Unit(
+            name=name,
+            variant="",
+            at=min(seen),
+            entered=day_of(min(seen), promised),
+            device=None,
+            country=None,
+            mixed=False,
+        )
         for name, seen in first.items()
     ]
 
@@ -46,7 +54,7 @@ def cut(metric: Metric) -> Metric:
 
 
 def bucket_of(unit: str) -> int:
-    return int(hashlib.md5(f"{SLUG}-aa-{unit}".encode()).hexdigest()[:3], 16)
+    return int(hashlib.md5(f"{SLUG}-aa-{unit}".encode(), usedforsecurity=False).hexdigest()[:3], 16)
 
 
 def past_rows(world: World, promised: Promise, metric: Metric) -> dict[str, list[float]]:
@@ -62,7 +70,9 @@ def equal(found: JointMoments, rows: list[list[float]], width: int) -> None:
     np.testing.assert_allclose(found.m2, truth.m2, rtol=1e-8, atol=1e-7)
 
 
-def check_buckets(promised: Promise, connections: Connections, rows_of: Callable[[Metric], dict[str, list[float]]]) -> None:
+def check_buckets(
+    promised: Promise, connections: Connections, rows_of: Callable[[Metric], dict[str, list[float]]]
+) -> None:
     found = buckets(promised, LAST, connections)
     assert [one.metric for one in found] == list(promised.metrics)
     for summary in found:
@@ -86,7 +96,9 @@ def test_buckets_come_out_the_same_on_postgresql(postgres: str) -> None:
     engine = sa.create_engine(postgres)
     into_database(world, engine, "buckets_")
     engine.dispose()
-    check_buckets(promised, Connections(urls={"ours": postgres}), lambda metric: past_rows(world, promised, cut(metric)))
+    check_buckets(
+        promised, Connections(urls={"ours": postgres}), lambda metric: past_rows(world, promised, cut(metric))
+    )
 
 
 def without_population(promised: Promise, *, replay: bool) -> Promise:
@@ -103,7 +115,9 @@ def test_a_replay_without_population_splits_its_control_variant(lake: Lake) -> N
         wait = timedelta(days=metric.window.to_day if metric.window else 0)
         units = [unit for unit in units_of(world, promised, final) if unit.variant == "control" and not unit.mixed]
         return {
-            unit.name: unit_values(world, promised, metric, unit, final) for unit in units if unit.entered + wait <= final
+            unit.name: unit_values(world, promised, metric, unit, final)
+            for unit in units
+            if unit.entered + wait <= final
         }
 
     check_buckets(promised, Connections(lake=into_lake(world, lake)), rows_of)

@@ -28,39 +28,73 @@ ARMS = ("control", "screener")
 def promise(*, grain: str = "daily_moments", cumulative: bool = False, days: int = 4, **changes: Any) -> Promise:
     source = MomentsSource.model_validate(
         {
-            "name": "stored", "grain": grain, "description": "stored moments", "complete": {"by": "marker"},
-            "moments": {"table": "moments", "segment_dimension": "segment_dimension", "segment_value": "segment_value",
-                        "cumulative": cumulative},
+            "name": "stored",
+            "grain": grain,
+            "description": "stored moments",
+            "complete": {"by": "marker"},
+            "moments": {
+                "table": "moments",
+                "segment_dimension": "segment_dimension",
+                "segment_value": "segment_value",
+                "cumulative": cumulative,
+            },
             "exposures": {"table": "counts", "cumulative": cumulative},
         }
-    )  # fmt: skip
+    )
     metric = Metric.model_validate(
-        {"name": "gross", "kind": "proportion", "source": "stored", "measure": {"fact": "gross_conversion"}, "direction": "increase",
-         "owner": "us", "description": "gross", **changes}
-    )  # fmt: skip
+        {
+            "name": "gross",
+            "kind": "proportion",
+            "source": "stored",
+            "measure": {"fact": "gross_conversion"},
+            "direction": "increase",
+            "owner": "us",
+            "description": "gross",
+            **changes,
+        }
+    )
     experiment = Experiment.model_validate(
         {
-            "slug": "stored-one", "title": "t", "hypothesis": "h", "mechanism": "m", "owner": "us", "source": "stored",
-            "unit": "cookie", "layer": "all", "audience": "all",
-            "variants": [{"name": "control", "role": "control", "weight": 0.5}, {"name": "screener", "role": "treatment", "weight": 0.5}],
+            "slug": "stored-one",
+            "title": "t",
+            "hypothesis": "h",
+            "mechanism": "m",
+            "owner": "us",
+            "source": "stored",
+            "unit": "cookie",
+            "layer": "all",
+            "audience": "all",
+            "variants": [
+                {"name": "control", "role": "control", "weight": 0.5},
+                {"name": "screener", "role": "treatment", "weight": 0.5},
+            ],
             "metrics": {"primary": {"metric": "gross", "minimum_effect": {"absolute": 0.01}}},
             "segments": [{"dimension": "device", "values": ["ios"]}],
             "calendar": {"first_day": FIRST, "last_day": FIRST + timedelta(days=days - 1), "maturity_days": 3},
             "replay": True,
         }
-    )  # fmt: skip
+    )
     return Promise(experiment=experiment, metrics={"gross": metric}, sources={"stored": source})
 
 
-def lake_of(lake: Lake, rows: list[tuple[int, str, str, list[float]]], counts: list[tuple[int, str, int]]) -> Connections:
+def lake_of(
+    lake: Lake, rows: list[tuple[int, str, str, list[float]]], counts: list[tuple[int, str, int]]
+) -> Connections:
     """Rows of raw values by (day, variant, segment) are stored as n, mean and variance."""
     for number in {row[0] for row in rows}:
         table = [
-            {"variant": arm, "metric": "gross_conversion", "segment_dimension": "device" if segment else None,
-             "segment_value": segment or None, "n": len(values), "mean": float(np.mean(values)),
-             "variance": float(np.var(values, ddof=1)) if len(values) > 1 else None}
-            for day, arm, segment, values in rows if day == number
-        ]  # fmt: skip
+            {
+                "variant": arm,
+                "metric": "gross_conversion",
+                "segment_dimension": "device" if segment else None,
+                "segment_value": segment or None,
+                "n": len(values),
+                "mean": float(np.mean(values)),
+                "variance": float(np.var(values, ddof=1)) if len(values) > 1 else None,
+            }
+            for day, arm, segment, values in rows
+            if day == number
+        ]
         lake.write("moments", FIRST + timedelta(days=number), pa.Table.from_pylist(table))
     for number in {row[0] for row in counts}:
         found = [{"variant": arm, "units": units} for day, arm, units in counts if day == number]
@@ -70,14 +104,18 @@ def lake_of(lake: Lake, rows: list[tuple[int, str, str, list[float]]], counts: l
 
 def test_additive_days_merge_to_what_all_rows_together_give(lake: Lake) -> None:
     draw = np.random.default_rng(1)
-    days = [(day, arm, "", list(draw.random(5 + day))) for day in range(4) for arm in ARMS if (day, arm) != (2, "screener")]
+    days = [
+        (day, arm, "", list(draw.random(5 + day))) for day in range(4) for arm in ARMS if (day, arm) != (2, "screener")
+    ]
     connections = lake_of(lake, days, [(day, arm, 5 + day) for day, arm, _, _ in days])
     summary = summarise(promise(), FIRST + timedelta(days=3), connections)
     found = summary.of("gross")
     assert found is not None
     for place in range(4):
         for number, arm in enumerate(ARMS):
-            truth = Moments.from_rows([value for day, name, _, values in days if name == arm and day <= place for value in values])
+            truth = Moments.from_rows(
+                [value for day, name, _, values in days if name == arm and day <= place for value in values]
+            )
             np.testing.assert_allclose(found.moments.n[place, number], truth.n)
             np.testing.assert_allclose(found.moments.mean[place, number, 0], truth.mean, rtol=1e-10)
             np.testing.assert_allclose(found.moments.m2[place, number, 0, 0], truth.m2, rtol=1e-9)

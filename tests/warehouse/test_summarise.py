@@ -33,18 +33,22 @@ ZONES = ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata"]
 
 def check(world: World, promised: Promise, summary: Summary) -> None:
     """Every day of the path, every metric, segment and variant."""
-    for metric in promised.metrics.values():
+    for one in promised.metrics.values():
         for place, day in enumerate(summary.days):
-            wanted = expected(world, promised, metric, SEGMENTS, day)
+            wanted = expected(world, promised, one, SEGMENTS, day)
             for segment in SEGMENTS:
-                found = summary.of(metric.name, segment)
+                found = summary.of(one.name, segment)
                 assert found is not None
                 for arm, variant in enumerate(summary.variants):
                     truth = wanted[segment, variant]
-                    where = f"{metric.name} {segment} {variant} {day}"
+                    where = f"{one.name} {segment} {variant} {day}"
                     assert found.moments.n[place, arm] == truth.n, where
-                    np.testing.assert_allclose(found.moments.mean[place, arm], truth.mean, rtol=1e-9, atol=1e-9, err_msg=where)
-                    np.testing.assert_allclose(found.moments.m2[place, arm], truth.m2, rtol=1e-8, atol=1e-7, err_msg=where)
+                    np.testing.assert_allclose(
+                        found.moments.mean[place, arm], truth.mean, rtol=1e-9, atol=1e-9, err_msg=where
+                    )
+                    np.testing.assert_allclose(
+                        found.moments.m2[place, arm], truth.m2, rtol=1e-8, atol=1e-7, err_msg=where
+                    )
     check_exposures(world, promised, summary)
 
 
@@ -56,7 +60,9 @@ def check_exposures(world: World, promised: Promise, summary: Summary) -> None:
     for place, day in enumerate(summary.days):
         for arm, variant in enumerate(summary.variants):
             wanted = [unit for unit in known if not unit.mixed and unit.variant == variant and unit.entered == day]
-            assert summary.exposures.new_units[place, arm] == len([unit for unit in wanted if in_segment(unit, EVERYBODY)])
+            assert summary.exposures.new_units[place, arm] == len(
+                [unit for unit in wanted if in_segment(unit, EVERYBODY)]
+            )
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -98,7 +104,14 @@ def rows_after(day: date) -> World:
     later = (day - FIRST).days + 1.0
     event = {"unit_id": "u1", "name": "buy", "occurred_at": at(later), "amount": 1e6}
     exposures = [
-        {"experiment": SLUG, "unit_id": unit, "variant": variant, "exposed_at": at(later), "device": "ios", "country": "de"}
+        {
+            "experiment": SLUG,
+            "unit_id": unit,
+            "variant": variant,
+            "exposed_at": at(later),
+            "device": "ios",
+            "country": "de",
+        }
         for unit, variant in (("u1", "treatment"), ("u1", "control"), ("new", "control"))
     ]
     return World(exposures=exposures, events=[event])
@@ -127,7 +140,9 @@ def test_one_more_fact_changes_the_fingerprint(lake: Lake) -> None:
     world, promised = random_world(6), promise()
     connections = Connections(lake=into_lake(world, lake))
     before = summarise(promised, FIRST + timedelta(days=9), connections)
-    unit = next(unit for unit in units_of(world, promised, FIRST + timedelta(days=9)) if unit.variant and not unit.mixed)
+    unit = next(
+        unit for unit in units_of(world, promised, FIRST + timedelta(days=9)) if unit.variant and not unit.mixed
+    )
     event = {"unit_id": unit.name, "name": "buy", "occurred_at": unit.at, "amount": 0.5}
     into_lake(World(exposures=world.exposures, events=[*world.events, event]), lake)
     assert summarise(promised, FIRST + timedelta(days=9), connections).data_fingerprint != before.data_fingerprint
@@ -179,7 +194,12 @@ def test_quantiles_are_refused_by_name(lake: Lake) -> None:
 
 
 @settings(max_examples=12, deadline=None)
-@given(seed=st.integers(100, 10_000), cuped=st.sampled_from([None, 2, 5]), zone=st.sampled_from(ZONES), days=st.integers(2, 7))
+@given(
+    seed=st.integers(100, 10_000),
+    cuped=st.sampled_from([None, 2, 5]),
+    zone=st.sampled_from(ZONES),
+    days=st.integers(2, 7),
+)
 def test_any_small_world_is_summarised_right(seed: int, cuped: int | None, zone: str, days: int) -> None:
     world, promised = random_world(seed, units=12), promise(time_zone=zone, cuped=cuped, days=days)
     with tempfile.TemporaryDirectory() as folder:

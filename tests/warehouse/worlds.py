@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
+
 from trialflow.spec.experiment import Experiment
 from trialflow.spec.metric import Metric
 from trialflow.spec.promise import Promise
@@ -21,10 +22,18 @@ SLUG = "small-world"
 INSTANT = pa.timestamp("us", tz="UTC")
 
 EXPOSURES = pa.schema(
-    [("experiment", pa.string()), ("unit_id", pa.string()), ("variant", pa.string()), ("exposed_at", INSTANT),
-     ("device", pa.string()), ("country", pa.string())]
-)  # fmt: skip
-EVENTS = pa.schema([("unit_id", pa.string()), ("name", pa.string()), ("occurred_at", INSTANT), ("amount", pa.float64())])
+    [
+        ("experiment", pa.string()),
+        ("unit_id", pa.string()),
+        ("variant", pa.string()),
+        ("exposed_at", INSTANT),
+        ("device", pa.string()),
+        ("country", pa.string()),
+    ]
+)
+EVENTS = pa.schema(
+    [("unit_id", pa.string()), ("name", pa.string()), ("occurred_at", INSTANT), ("amount", pa.float64())]
+)
 VISITS = pa.schema([("unit_id", pa.string()), ("occurred_at", INSTANT)])
 SCHEMAS = {"exposures": EXPOSURES, "events": EVENTS, "visits": VISITS}
 
@@ -62,22 +71,36 @@ def random_world(seed: int, *, units: int = 30, days: int = 7) -> World:
 
     exposures = []
     for unit in names:
-        arm = pick("control", "control", "treatment", "treatment", "second", "unheard-of" if draw.random() < 0.2 else "control")
+        arm = pick(
+            "control", "control", "treatment", "treatment", "second", "unheard-of" if draw.random() < 0.2 else "control"
+        )
         first = moment(-1.0, days + 1.0)
         for number in range(int(draw.integers(1, 4))):
             shown = pick("control", "treatment", None) if draw.random() < 0.1 else arm
             instant = first if number == 0 or draw.random() < 0.2 else moment(-1.0, days + 3.0)
             exposures.append(
-                {"experiment": SLUG if draw.random() < 0.95 else "another", "unit_id": unit, "variant": shown,
-                 "exposed_at": instant, "device": pick("ios", "android", "web", None), "country": pick("de", "fr")}
-            )  # fmt: skip
+                {
+                    "experiment": SLUG if draw.random() < 0.95 else "another",
+                    "unit_id": unit,
+                    "variant": shown,
+                    "exposed_at": instant,
+                    "device": pick("ios", "android", "web", None),
+                    "country": pick("de", "fr"),
+                }
+            )
     events = [
-        {"unit_id": pick(*names, "stranger"), "name": pick("buy", "buy", "view", "click"), "occurred_at": moment(-6.0, days + 6.0),
-         "amount": pick(None, -2.0, 0.0, 1.5, round(float(draw.lognormal(2.0, 1.0)), 2))}
+        {
+            "unit_id": pick(*names, "stranger"),
+            "name": pick("buy", "buy", "view", "click"),
+            "occurred_at": moment(-6.0, days + 6.0),
+            "amount": pick(None, -2.0, 0.0, 1.5, round(float(draw.lognormal(2.0, 1.0)), 2)),
+        }
         for _ in range(units * 8)
-    ]  # fmt: skip
+    ]
     same = [row for row in exposures if draw.random() < 0.2]
-    events += [{"unit_id": row["unit_id"], "name": "buy", "occurred_at": row["exposed_at"], "amount": 3.0} for row in same]
+    events += [
+        {"unit_id": row["unit_id"], "name": "buy", "occurred_at": row["exposed_at"], "amount": 3.0} for row in same
+    ]
     visits = [{"unit_id": pick(*names), "occurred_at": moment(-6.0, days + 2.0)} for _ in range(units * 2)]
     return World(exposures=exposures, events=events, visits=visits)
 
@@ -85,20 +108,43 @@ def random_world(seed: int, *, units: int = 30, days: int = 7) -> World:
 def source(connection: str = "lake", prefix: str = "") -> UnitSource:
     return UnitSource.model_validate(
         {
-            "name": "small", "grain": "units", "connection": connection, "description": "a small world",
-            "exposures": {"table": f"{prefix}exposures", "unit": "unit_id", "variant": "variant", "timestamp": "exposed_at",
-                          "experiment": "experiment", "segments": {"device": "device", "country": "country"}},
-            "facts": {"events": {"table": f"{prefix}events", "unit": "unit_id", "timestamp": "occurred_at"},
-                      "deeds": {"table": f"{prefix}events", "unit": "unit_id", "timestamp": "occurred_at", "filter": "name <> 'view'"}},
+            "name": "small",
+            "grain": "units",
+            "connection": connection,
+            "description": "a small world",
+            "exposures": {
+                "table": f"{prefix}exposures",
+                "unit": "unit_id",
+                "variant": "variant",
+                "timestamp": "exposed_at",
+                "experiment": "experiment",
+                "segments": {"device": "device", "country": "country"},
+            },
+            "facts": {
+                "events": {"table": f"{prefix}events", "unit": "unit_id", "timestamp": "occurred_at"},
+                "deeds": {
+                    "table": f"{prefix}events",
+                    "unit": "unit_id",
+                    "timestamp": "occurred_at",
+                    "filter": "name <> 'view'",
+                },
+            },
             "population": {"table": f"{prefix}visits", "unit": "unit_id", "timestamp": "occurred_at"},
             "complete": {"by": "marker"},
         }
-    )  # fmt: skip
+    )
 
 
 def metric(name: str, kind: str, fact: str = "events", **given: Any) -> Metric:
     measure = {"fact": fact, "filter": given.pop("filter", None), "value": given.pop("value", None)}
-    document = {"name": name, "kind": kind, "source": "small", "measure": measure, "direction": "increase", "owner": "us"}
+    document = {
+        "name": name,
+        "kind": kind,
+        "source": "small",
+        "measure": measure,
+        "direction": "increase",
+        "owner": "us",
+    }
     return Metric.model_validate({**document, "description": name, **given})
 
 
@@ -111,11 +157,23 @@ METRICS = (
     metric("clicks", "count", fact="deeds", filter="name = 'click'"),
     metric("anything_later", "count", window={"from_day": 1, "to_day": 3}),
     metric("deeds", "count", fact="deeds", cap={"value": 2.0}),
-    metric("revenue_per_view", "ratio", filter="name = 'buy'", value="amount",
-           denominator={"fact": "events", "filter": "name = 'view'"}),
-    metric("buys_per_deed_soon", "ratio", filter="name = 'buy'", denominator={"fact": "deeds"}, window={"to_day": 1}, cap={"value": 1.0}),
+    metric(
+        "revenue_per_view",
+        "ratio",
+        filter="name = 'buy'",
+        value="amount",
+        denominator={"fact": "events", "filter": "name = 'view'"},
+    ),
+    metric(
+        "buys_per_deed_soon",
+        "ratio",
+        filter="name = 'buy'",
+        denominator={"fact": "deeds"},
+        window={"to_day": 1},
+        cap={"value": 1.0},
+    ),
     metric("came_back", "retention", window={"from_day": 1, "to_day": 3}),
-)  # fmt: skip
+)
 
 
 def promise(
@@ -134,18 +192,39 @@ def promise(
     reduction = {"method": "cuped", "pre_period_days": cuped} if cuped else {}
     experiment = Experiment.model_validate(
         {
-            "slug": SLUG, "title": "small", "hypothesis": "h", "mechanism": "m", "owner": "us", "source": "small",
-            "unit": "unit_id", "layer": "all", "audience": "all",
-            "variants": [{"name": "control", "role": "control", "weight": 0.4}, {"name": "treatment", "role": "treatment", "weight": 0.4},
-                         {"name": "second", "role": "treatment", "weight": 0.2}],
-            "metrics": {"primary": {"metric": chosen[0].name, "minimum_effect": {"absolute": 0.1}},
-                        "secondary": [one.name for one in chosen[1:]]},
-            "segments": [{"dimension": "device", "values": ["ios", "android"]}, {"dimension": "country", "values": ["de"]}]
-            if segmented else [],
-            "calendar": {"first_day": FIRST, "last_day": FIRST + timedelta(days=days - 1), "time_zone": time_zone, **calendar},
+            "slug": SLUG,
+            "title": "small",
+            "hypothesis": "h",
+            "mechanism": "m",
+            "owner": "us",
+            "source": "small",
+            "unit": "unit_id",
+            "layer": "all",
+            "audience": "all",
+            "variants": [
+                {"name": "control", "role": "control", "weight": 0.4},
+                {"name": "treatment", "role": "treatment", "weight": 0.4},
+                {"name": "second", "role": "treatment", "weight": 0.2},
+            ],
+            "metrics": {
+                "primary": {"metric": chosen[0].name, "minimum_effect": {"absolute": 0.1}},
+                "secondary": [one.name for one in chosen[1:]],
+            },
+            "segments": [
+                {"dimension": "device", "values": ["ios", "android"]},
+                {"dimension": "country", "values": ["de"]},
+            ]
+            if segmented
+            else [],
+            "calendar": {
+                "first_day": FIRST,
+                "last_day": FIRST + timedelta(days=days - 1),
+                "time_zone": time_zone,
+                **calendar,
+            },
             "analysis": {"variance_reduction": reduction, "aa": {"pre_period_days": 5}},
         }
-    )  # fmt: skip
+    )
     own = source(connection, prefix)
     return Promise(experiment=experiment, metrics={one.name: one for one in chosen}, sources={"small": own})
 
@@ -164,17 +243,26 @@ def into_lake(world: World, lake: Lake) -> Lake:
 
 def into_database(world: World, engine: sa.Engine, prefix: str, *, aware: bool = True) -> None:
     """Rows as tables of a database; `aware` False stores instants without a zone."""
-    kinds = {"exposed_at": sa.DateTime(timezone=aware), "occurred_at": sa.DateTime(timezone=aware), "amount": sa.Double()}
+    kinds = {
+        "exposed_at": sa.DateTime(timezone=aware),
+        "occurred_at": sa.DateTime(timezone=aware),
+        "amount": sa.Double(),
+    }
     metadata = sa.MetaData()
     tables = {
-        table: sa.Table(f"{prefix}{table}", metadata, *(sa.Column(name, kinds.get(name, sa.String())) for name in schema.names))
+        table: sa.Table(
+            f"{prefix}{table}", metadata, *(sa.Column(name, kinds.get(name, sa.String())) for name in schema.names)
+        )
         for table, schema in SCHEMAS.items()
     }
     metadata.create_all(engine)
     with engine.begin() as connection:
         for name, table in tables.items():
             rows = [
-                {key: value.replace(tzinfo=None) if isinstance(value, datetime) and not aware else value for key, value in row.items()}
+                {
+                    key: value.replace(tzinfo=None) if isinstance(value, datetime) and not aware else value
+                    for key, value in row.items()
+                }
                 for row in world.rows(name)
             ]
             if rows:
