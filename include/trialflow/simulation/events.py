@@ -13,7 +13,7 @@ from trialflow.simulation.specification import Behaviour, Change, SimulationSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """Rows as arrays of one shape (row,): number of the unit, instant in seconds since first_day, amount, day of arrival."""
+    """Rows as arrays of one shape (row,): the unit, the instant in seconds since first_day, amount, day of arrival."""
 
     unit: NDArray[np.int64]
     at: NDArray[np.float64]
@@ -30,8 +30,8 @@ def strength(change: Change, age: NDArray[np.int64]) -> NDArray[np.float64]:
 def behave(spec: SimulationSpec, behaviour: Behaviour, people: Population, seed: int) -> Rows:
     """All events of one behaviour, from pre_days before first_day to follow_days after last_day.
 
-    A Poisson number of events per unit and day, spread evenly over the day; the day of exposure has the changed rate as a
-    whole, and its events before the instant of exposure are no business of the experiment.
+    A Poisson number of events per unit and day, spread evenly over the day; the day of exposure has the changed rate as
+    a whole, and its events before the instant of exposure are no business of the experiment.
     """
     draw = stream(seed, f"behaviour {behaviour.name}")
     days = np.arange(-spec.pre_days, (spec.last_day - spec.first_day).days + 1 + spec.follow_days)

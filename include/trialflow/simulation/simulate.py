@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +60,10 @@ def simulate(spec: SimulationSpec, seed: int | None = None, *, through: date | N
 
 
 def write(lake: Lake, spec: SimulationSpec, seed: int | None = None, *, through: date | None = None) -> None:
-    """Put a world into the lake and mark its days complete; written again with a later `through`, late rows restate days."""
+    """Put a world into the lake and mark its days complete.
+
+    Written again with a later `through`, late rows restate the days that they belong to.
+    """
     for one in simulate(spec, seed, through=through):
         lake.write(f"{spec.prefix}exposures", one.day, one.exposures)
         lake.write(f"{spec.prefix}events", one.day, one.events)
@@ -130,10 +134,7 @@ def _split(columns: Columns, first: int, last: int) -> list[Columns]:
     order = np.lexsort((columns["unit"], columns["at"]))
     ordered = {name: values[order] for name, values in columns.items()}
     edges = np.searchsorted(ordered["at"], np.arange(first, last + 2) * DAY_S)
-    return [
-        {name: values[begin:end] for name, values in ordered.items()}
-        for begin, end in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    return [{name: values[begin:end] for name, values in ordered.items()} for begin, end in pairwise(edges)]
 
 
 def _table(spec: SimulationSpec, rows: Columns, instant: str) -> pa.Table:

@@ -45,8 +45,8 @@ class Change:
     """What a variant does to a behaviour, as a share (`relative`) or a difference (`absolute`) of its rate or amount.
 
     Full strength is multiplied by `settles_at + extra · exp(−d / fade_days)` on day d since exposure, so
-    `settles_at=1, extra=0` is constant and `settles_at=0, extra=1` a pure novelty. `dimension` and `value` limit it to a
-    segment.
+    `settles_at=1, extra=0` is constant and `settles_at=0, extra=1` a pure novelty. `dimension` and `value` limit it to
+    a segment.
     """
 
     variant: str
@@ -86,8 +86,8 @@ class SimulationSpec:
     `units` are exposed between `first_day` and `last_day` and observed for `follow_days` more; `pre_days` of visits and
     events come before. `front_loading` makes early days bring more units (0: all days alike). `newcomers` is the share
     without any past; `mixed` the share seen in a second variant too; `repeats` the mean number of further exposures;
-    `visits` the mean visits per unit and day. `prefix` stands before the names of the tables, so that experiments share a
-    lake; `source` is the name under which days are marked complete.
+    `visits` the mean visits per unit and day. `prefix` stands before the names of the tables, so that experiments share
+    a lake; `source` is the name under which days are marked complete.
     """
 
     slug: str
@@ -119,7 +119,9 @@ class SimulationSpec:
         lists = {"arms": Arm, "behaviours": Behaviour, "changes": Change, "losses": Loss}
         given = dict(document) if isinstance(document, dict) else {}
         for name, kind in lists.items():
-            items = given.get(name) or []
+            if name not in given:
+                continue
+            items = given[name] or []
             read = [_build(kind, item, f"{name}[{place}]", path.name, problems) for place, item in enumerate(items)]
             given[name] = tuple(item for item in read if item is not None)
         if given.get("late") is not None:
@@ -132,27 +134,36 @@ class SimulationSpec:
         return spec
 
 
-def _build(kind: type[T], given: Any, path: str, where: str, problems: list[Problem]) -> T | None:  # noqa: ANN401 (YAML)
+def _build(
+    kind: type[T],
+    given: Any,  # noqa: ANN401 (YAML may hold anything)
+    path: str,
+    where: str,
+    problems: list[Problem],
+) -> T | None:
     """One dataclass from a mapping; problems are collected, and None is returned where there are some."""
     if not isinstance(given, Mapping):
-        problems.append(Problem(where=where, field=path, value=str(given), message="not a mapping", cure="write fields"))
+        problems.append(
+            Problem(where=where, field=path, value=str(given), message="not a mapping", cure="write fields")
+        )
         return None
     known = {one.name: one for one in fields(kind)}  # type: ignore[arg-type]
     prefix = f"{path}." if path else ""
     before = len(problems)
     for name in sorted(set(given) - set(known)):
-        cure = f"use one of {', '.join(known)}"
-        problems.append(Problem(where=where, field=prefix + name, value=str(given[name]), message="unknown field", cure=cure))
+        value, cure = str(given[name]), f"use one of {', '.join(known)}"
+        problems.append(Problem(where=where, field=prefix + name, value=value, message="unknown field", cure=cure))
     for name, one in known.items():
         if name not in given and one.default is MISSING and one.default_factory is MISSING:
-            problems.append(Problem(where=where, field=prefix + name, value="nothing", message="missing", cure="write it"))
+            cure = "write it"
+            problems.append(Problem(where=where, field=prefix + name, value="nothing", message="missing", cure=cure))
     return kind(**given) if len(problems) == before else None
 
 
 def _contradictions(spec: SimulationSpec, where: str) -> list[Problem]:
     arms = {arm.name for arm in spec.arms}
     behaviours = {behaviour.name for behaviour in spec.behaviours}
-    checks = [
+    checks: list[tuple[str, object, bool, str, str]] = [
         ("arms", sum(arm.weight for arm in spec.arms), abs(sum(arm.weight for arm in spec.arms) - 1.0) < 1e-9,
          "weights do not sum to 1", "make them sum to 1"),
         ("last_day", spec.last_day, spec.last_day >= spec.first_day, "before first_day", "choose a later day"),

@@ -17,8 +17,9 @@ def buckets(promise: Promise, as_of: date, connections: Connections) -> tuple[Bu
     """One query into 4,096 buckets of units, with the moments of every unit-level metric in each.
 
     Units and values are those of the population in the `analysis.aa.pre_period_days` days up to `as_of`. A replayed
-    experiment without a population uses its control variant inside the experiment instead, up to its final day. The bucket
-    of a unit is the first three hexadecimal digits of MD5(slug + "-aa-" + unit). Raises NotSupportedError where neither is there.
+    experiment without a population uses its control variant inside the experiment instead, up to its final day. The
+    bucket of a unit is the first three hexadecimal digits of MD5(slug + "-aa-" + unit). Raises NotSupportedError where
+    neither is there.
     """
     period = _period(promise, as_of)
     _, found = grouped_moments(promise, period, connections, salt=f"{promise.slug}-aa-", buckets=BUCKETS)

@@ -13,7 +13,7 @@ from trialflow.spec.source import CompleteBy, MomentsSource, UnitSource
 from trialflow.warehouse.connections import Connections
 from trialflow.warehouse.dialects import start_of
 from trialflow.warehouse.lake import Lake
-from trialflow.warehouse.tables import relation
+from trialflow.warehouse.tables import column, relation, whole
 
 AnySource = UnitSource | MomentsSource
 Rule = Callable[[AnySource, date, Connections, Lake | None, str], bool]
@@ -59,8 +59,8 @@ def _by_newest_row(source: AnySource, day: date, connections: Connections, _: La
     if rule.table is None or rule.timestamp is None:
         raise WarehouseError(f"source {source.name}: complete.by max_timestamp needs `table` and `timestamp`")
     due = start_of(day + timedelta(days=1), zone) + timedelta(hours=rule.lag_hours)
-    newest = sa.func.max(sa.column(rule.timestamp))
-    reached = sa.case((newest >= sa.literal(due, sa.DateTime(timezone=True)), sa.literal_column("1")), else_=sa.literal_column("0"))
+    newest = sa.func.max(column(rule.timestamp))
+    reached = sa.case((newest >= sa.literal(due, sa.DateTime(timezone=True)), whole(1)), else_=whole(0))
     rows = connections.rows(source.connection, sa.select(reached).select_from(relation(rule.table)))
     return bool(rows[0][0])
 
@@ -73,7 +73,7 @@ def _by_expression(source: AnySource, day: date, connections: Connections, _: La
     return bool(rows and rows[0][0])
 
 
-# How a source says that a day is complete → the rule. After an asset event its consumer marks the day, as a loader would.
+# How a source says that a day is complete → the rule. After an asset event its consumer marks the day, as loaders do.
 RULES: dict[CompleteBy, Rule] = {
     CompleteBy.MARKER: _by_marker,
     CompleteBy.MAX_TIMESTAMP: _by_newest_row,

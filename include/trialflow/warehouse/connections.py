@@ -55,7 +55,8 @@ class Connections:
 
 def _tables(statement: sa.Executable) -> frozenset[str] | None:
     """Names of the tables of a statement; None for SQL text, which may name any."""
-    if isinstance(statement, sa.TextClause):
+    if not isinstance(statement, sa.Select | sa.CompoundSelect):
         return None
-    elements = visitors.iterate(statement)
-    return frozenset(str(element.name) for element in elements if isinstance(element, sa.TableClause))
+    return frozenset(
+        str(element.name) for element in visitors.iterate(statement) if isinstance(element, sa.TableClause)
+    )

@@ -35,7 +35,7 @@ def start_of(day: date, time_zone: str) -> datetime:
 
 
 def prepare(connection: Any) -> None:  # noqa: ANN401 (a DBAPI connection of any driver)
-    """Put a new session into UTC, so that instants stored without a zone mean UTC; DuckDB and PostgreSQL understand it."""
+    """Put a new session into UTC, so that instants stored without a zone mean UTC; for DuckDB and PostgreSQL."""
     cursor = connection.cursor()
     cursor.execute("SET TimeZone = 'UTC'")
     cursor.close()

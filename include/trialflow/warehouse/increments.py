@@ -31,8 +31,8 @@ def fingerprint(arrays: Iterable[tuple[str, NDArray[np.float64] | NDArray[np.int
 def moments(n: Floats, sums: Floats, products: Floats) -> JointMoments:
     """Moments from raw sums: `n` S, `sums` S + (p,), `products` S + (p, p).
 
-    A spread below the resolution of 12-digit sums (a standard deviation under some millionths of the mean) is noise of the
-    subtraction and becomes exactly 0, so that no variance is ever negative.
+    A spread below the resolution of 12-digit sums (a standard deviation under some millionths of the mean) is noise of
+    the subtraction and becomes exactly 0, so that no variance is ever negative.
     """
     centred = JointMoments.from_sums(n, sums, products)
     raw = np.abs(np.diagonal(products, axis1=-2, axis2=-1))

@@ -36,7 +36,7 @@ class Lake:
     def write(self, table: str, day: date, frame: pa.Table) -> Path:
         """Replace one day of one table and return the file.
 
-        A column named `day` is dropped: the folder's name holds it. Raises ValueError for a name that is not a plain word.
+        A column named `day` is dropped: the folder's name holds it. Raises ValueError for a name that is no plain word.
         """
         import pyarrow.parquet as parquet
 
@@ -64,13 +64,14 @@ class Lake:
     def tables(self) -> Iterator[str]:
         """Names of tables that hold at least one day, ascending."""
         folders = sorted(self.root.iterdir()) if self.root.is_dir() else []
-        return (folder.name for folder in folders if not folder.name.startswith("_") and any(folder.glob("day=*/*.parquet")))
+        own = (folder for folder in folders if not folder.name.startswith("_"))
+        return (folder.name for folder in own if any(folder.glob("day=*/*.parquet")))
 
     def engine(self, *, threads: int = 1, only: Collection[str] | None = None) -> sa.Engine:
         """An in-memory DuckDB that sees every table (or those in `only`) as a view with the extra column `day`.
 
-        Views are made when a connection opens; a table that is new after that needs a new engine. One thread by default:
-        floating-point sums then come out the same every time.
+        Views are made when a connection opens; a table that is new after that needs a new engine. One thread by
+        default: floating-point sums then come out the same every time.
         """
         engine = sa.create_engine("duckdb:///:memory:")
 
@@ -93,4 +94,4 @@ class Lake:
     def _view(self, table: str) -> str:
         files = str(self._folder(table) / "day=*" / "*.parquet").replace("'", "''")
         scan = f"read_parquet('{files}', hive_partitioning = true, hive_types = {{'day': DATE}}, union_by_name = true)"
-        return f'CREATE VIEW "{table}" AS SELECT * FROM {scan}'
+        return f'CREATE VIEW "{table}" AS SELECT * FROM {scan}'  # noqa: S608 (plain words only, quotes doubled)

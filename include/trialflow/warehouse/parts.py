@@ -11,6 +11,7 @@ from trialflow.errors import NotSupportedError, WarehouseError
 from trialflow.spec.metric import Measure, Metric, MetricKind
 from trialflow.spec.promise import Promise
 from trialflow.spec.source import FactTable, UnitSource
+from trialflow.warehouse.tables import real, whole
 
 ANY = frozenset({MetricKind.PROPORTION, MetricKind.RETENTION})
 SUMMED = frozenset({MetricKind.MEAN, MetricKind.RATIO})
@@ -18,7 +19,7 @@ SUMMED = frozenset({MetricKind.MEAN, MetricKind.RATIO})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawMeasure:
-    """One filtered column of one fact table; `value` None counts rows. Metrics that agree in all of it share one scan."""
+    """One filtered column of one fact table; `value` None counts rows. Metrics that agree in it share a scan."""
 
     fact: FactTable
     filter: str | None
@@ -92,7 +93,9 @@ def layout(promise: Promise, metrics: Iterable[Metric], *, pre_days: int, longes
     return Layout(metrics=chosen, measures=tuple(measures), parts=tuple(parts), pre_days=pre_days)
 
 
-def value_of(layout: Layout, total: sa.ColumnElement[float], number: sa.ColumnElement[int], position: int) -> sa.ColumnElement[float]:
+def value_of(
+    layout: Layout, total: sa.ColumnElement[float], number: sa.ColumnElement[int], position: int
+) -> sa.ColumnElement[float]:
     """SQL: the per-unit value made of a per-unit total: 1 if any, the capped total, or the total itself.
 
     A cap belongs to the value or numerator, never to a denominator.
@@ -101,11 +104,13 @@ def value_of(layout: Layout, total: sa.ColumnElement[float], number: sa.ColumnEl
     if position == 0:
         some = [place for place, metric in enumerate(layout.metrics) if metric.kind in ANY]
         if some:
-            branches.append((number.in_([_whole(place) for place in some]), sa.case((total > 0, _real(1.0)), else_=_real(0.0))))
+            branches.append(
+                (number.in_([whole(place) for place in some]), sa.case((total > 0, real(1.0)), else_=real(0.0)))
+            )
         for place, metric in enumerate(layout.metrics):
             if metric.cap is not None and metric.kind not in ANY:
-                cap = _real(metric.cap.value)
-                branches.append((number == _whole(place), sa.case((total > cap, cap), else_=total)))
+                cap = real(metric.cap.value)
+                branches.append((number == whole(place), sa.case((total > cap, cap), else_=total)))
     return sa.case(*branches, else_=total) if branches else total
 
 
@@ -123,7 +128,9 @@ def _raw(promise: Promise, metric: Metric, measure: Measure) -> RawMeasure:
         raise NotSupportedError(f"metric {metric.name}: source {source.name} holds no unit-level facts")
     if measure.fact not in source.facts:
         known = ", ".join(sorted(source.facts))
-        raise WarehouseError(f"metric {metric.name}: source {source.name} has no fact {measure.fact!r} (known: {known})")
+        raise WarehouseError(
+            f"metric {metric.name}: source {source.name} has no fact {measure.fact!r} (known: {known})"
+        )
     value = measure.value if metric.kind in SUMMED else None
     return RawMeasure(fact=source.facts[measure.fact], filter=measure.filter, value=value)
 
@@ -137,11 +144,3 @@ def _part(metric: Metric, *, number: int, position: int, measure: int, longest: 
     return Part(
         number=number, position=position, measure=measure, from_day=first, to_day=last, windowed=window is not None
     )
-
-
-def _whole(number: int) -> sa.ColumnElement[int]:
-    return sa.literal_column(str(number), sa.Integer)
-
-
-def _real(number: float) -> sa.ColumnElement[float]:
-    return sa.cast(sa.literal_column(repr(float(number))), sa.Double)

@@ -1,7 +1,7 @@
 """The past as if it had been an experiment with one variant: the raw material of plans and of A/A validation.
 
-Everybody in the population's table who comes in the period counts from the first visit of the period on, as a unit of the
-experiment will count from its first exposure. Windows longer than the period are cut off at its length.
+Everybody in the population's table who comes in the period counts from the first visit of the period on, as a unit of
+the experiment will count from its first exposure. Windows longer than the period are cut off at its length.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from trialflow.warehouse.dialects import hash_prefix
 from trialflow.warehouse.facts import raw_moments, totals, touched, values
 from trialflow.warehouse.increments import moments, rounded, square
 from trialflow.warehouse.parts import Layout, layout
-from trialflow.warehouse.tables import Days
+from trialflow.warehouse.tables import Days, whole
 from trialflow.warehouse.units import Cells, enrolment, exposed_units, unit_source, visiting_units
 
 ALL = -1
@@ -43,7 +43,9 @@ def past(promise: Promise, *, last: date, days: int) -> Period:
     """The population over the `days` up to `last`. Raises NotSupportedError where the source names no population."""
     source, zone = unit_source(promise), promise.experiment.calendar.time_zone
     if source.population is None:
-        raise NotSupportedError(f"source {source.name} names no population, so nothing is known of the time before: add `population`")
+        raise NotSupportedError(
+            f"source {source.name} names no population, so nothing is known of the time before: add `population`"
+        )
     first = last - timedelta(days=days - 1)
     pre_days = _pre_days(promise)
     seen = Days(origin=first, first=first, last=last, time_zone=zone)
@@ -86,8 +88,8 @@ def grouped_query(period: Period, *, salt: str | None) -> sa.CompoundSelect[Any]
     nothing = [sa.cast(sa.null(), sa.Double).label(f"s{place}") for place in range(width)]
     bucket = _bucket(u.unit, salt)
     counts = [
-        sa.select(_whole(number).label("metric"), bucket.label("bucket"), sa.func.count().label("units"), *nothing)
-        .where(u.entered + _whole(wait) <= _whole(period.as_of))
+        sa.select(whole(number).label("metric"), bucket.label("bucket"), sa.func.count().label("units"), *nothing)
+        .where(u.entered + whole(wait) <= whole(period.as_of))
         .group_by(bucket)
         for number, wait in {ALL: 0, **waits}.items()
     ]
@@ -98,8 +100,9 @@ def grouped_query(period: Period, *, salt: str | None) -> sa.CompoundSelect[Any]
     ).cte("per_unit")
     p = per_unit.c
     no_units = sa.cast(sa.null(), sa.BigInteger)
-    sums = sa.select(p.metric, p.bucket, no_units, *raw_moments([p[name] for name in now], None)).group_by(p.metric, p.bucket)
-    answer = sa.union_all(*counts, sums).subquery("answer")
+    sums = raw_moments([p[name] for name in now], None)
+    added = sa.select(p.metric, p.bucket, no_units, *sums).group_by(p.metric, p.bucket)
+    answer = sa.union_all(*counts, added).subquery("answer")
     return sa.select(answer).order_by(answer.c.metric, answer.c.bucket)
 
 
@@ -144,7 +147,3 @@ def _bucket(unit: sa.ColumnElement[Any], salt: str | None) -> sa.ColumnElement[s
     if salt is None:
         return sa.cast(sa.literal_column("''"), sa.String)
     return hash_prefix(sa.literal(salt, sa.String) + sa.cast(unit, sa.String))
-
-
-def _whole(number: int) -> sa.ColumnElement[int]:
-    return sa.literal_column(str(number), sa.Integer)

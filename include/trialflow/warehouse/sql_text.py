@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ from trialflow.warehouse.unit_moments import question
 
 
 def sql_of(promise: Promise, as_of: date, dialect: str = "duckdb") -> str:
-    """What `summarise` asks, with every value written out; `dialect` is "duckdb", "postgresql" or another of SQLAlchemy.
+    """What `summarise` asks, every value written out; `dialect` is "duckdb", "postgresql" or another of SQLAlchemy.
 
     Raises NotSupportedError for a dialect that is not installed.
     """
@@ -36,21 +36,24 @@ def _statements(promise: Promise, as_of: date) -> list[sa.Select[Any] | sa.Compo
     if isinstance(promise.source, UnitSource):
         found.append(question(promise, unit_level, as_of).statement)
     calendar = promise.experiment.calendar
-    span = {"slug": promise.slug, "first": calendar.first_day}
+    slug, first = promise.slug, calendar.first_day
     if isinstance(promise.source, MomentsSource):
-        found.append(counts_query(promise.source.exposures, last=min(as_of, calendar.last_day), **span))
+        found.append(counts_query(promise.source.exposures, slug=slug, first=first, last=min(as_of, calendar.last_day)))
     for name in dict.fromkeys(metric.source for metric in metrics if metric not in unit_level):
         source = promise.sources[name]
         facts = list(dict.fromkeys(metric.measure.fact for metric in metrics if metric.source == name))
         if isinstance(source, MomentsSource):
-            found.append(moments_query(source.moments, metrics=facts, last=as_of, **span))
+            found.append(moments_query(source.moments, slug=slug, metrics=facts, first=first, last=as_of))
     return found
 
 
 def _dialect(name: str) -> Dialect:
     if name == "postgresql":
-        return postgresql.dialect(paramstyle="named")  # so that a percent sign in a filter stays one
+        made: Dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]  # keeps % as it is
+        return made
     try:
-        return registry.load(name)()  # type: ignore[no-any-return]
+        loaded: Dialect = registry.load(name)()
     except sa.exc.NoSuchModuleError as problem:
-        raise NotSupportedError(f"no SQLAlchemy dialect is named {name!r}: install its package, or use duckdb or postgresql") from problem
+        cure = "install its package, or use duckdb or postgresql"
+        raise NotSupportedError(f"no SQLAlchemy dialect is named {name!r}: {cure}") from problem
+    return loaded

@@ -18,32 +18,35 @@ from trialflow.stats.moments import JointMoments
 from trialflow.warehouse.connections import Connections
 from trialflow.warehouse.increments import rounded
 from trialflow.warehouse.summary import EVERYBODY, ExposureSummary, MetricSummary, Segment
-from trialflow.warehouse.tables import relation
+from trialflow.warehouse.tables import column, relation
 
 Row = tuple[Any, ...]
 
 
 def counts_query(table: ExposureCounts, *, slug: str, first: date, last: date) -> sa.Select[Any]:
     """SQL: `day, variant, units` of the days first … last."""
-    day = sa.cast(sa.column(table.day), sa.Date)
-    own = (sa.column(table.experiment) == slug,) if table.experiment else ()
-    columns = (day.label("day"), sa.column(table.variant).label("variant"), sa.column(table.units).label("units"))
-    return sa.select(*columns).select_from(relation(table.table)).where(*own, day >= first, day <= last).order_by(day, columns[1])
+    day = sa.cast(column(table.day), sa.Date)
+    own = (column(table.experiment) == slug,) if table.experiment else ()
+    variant, units = column(table.variant), column(table.units)
+    return (
+        sa.select(day.label("day"), variant.label("variant"), units.label("units"))
+        .select_from(relation(table.table))
+        .where(*own, day >= first, day <= last)
+        .order_by(day, variant)
+    )
 
 
-def moments_query(
-    table: MomentsTable, *, slug: str, metrics: Sequence[str], first: date, last: date
-) -> sa.Select[Any]:
+def moments_query(table: MomentsTable, *, slug: str, metrics: Sequence[str], first: date, last: date) -> sa.Select[Any]:
     """SQL: `day, variant, metric, dimension, segment, n, mean, variance` of the days first … last."""
-    day = sa.cast(sa.column(table.day), sa.Date)
-    metric, variant = sa.column(table.metric), sa.column(table.variant)
-    own = (sa.column(table.experiment) == slug,) if table.experiment else ()
+    day = sa.cast(column(table.day), sa.Date)
+    metric, variant = column(table.metric), column(table.variant)
+    own = (column(table.experiment) == slug,) if table.experiment else ()
     keys = [day.label("day"), variant.label("variant"), metric.label("metric")]
     cut = [
-        (sa.func.coalesce(sa.column(name), "") if name else sa.literal("")).label(label)
+        (sa.func.coalesce(column(name), "") if name else sa.literal("")).label(label)
         for name, label in ((table.segment_dimension, "dimension"), (table.segment_value, "segment"))
     ]
-    numbers = [sa.cast(sa.column(name), sa.Double) for name in (table.n, table.mean, table.variance)]
+    numbers = [sa.cast(column(name), sa.Double) for name in (table.n, table.mean, table.variance)]
     return (
         sa.select(*keys, *cut, *numbers)
         .select_from(relation(table.table))
@@ -52,7 +55,9 @@ def moments_query(
     )
 
 
-def stored_exposures(promise: Promise, as_of: date, connections: Connections, *, extended: bool = False) -> ExposureSummary:
+def stored_exposures(
+    promise: Promise, as_of: date, connections: Connections, *, extended: bool = False
+) -> ExposureSummary:
     """Newly exposed units per day and variant; cumulative counts become differences."""
     source, calendar = _source(promise, promise.experiment.source), promise.experiment.calendar
     last = min(as_of, calendar.last_day + timedelta(days=calendar.max_extension_days if extended else 0))
@@ -78,8 +83,9 @@ def stored_moments(
 ) -> tuple[MetricSummary, ...]:
     """The path of metrics whose source holds moments.
 
-    Additive rows are merged up to each day and stop at the last day of enrolment; cumulative rows and totals stand until
-    the next row comes, so a day without a row repeats the one before, and days before the first row have no units.
+    Additive rows are merged up to each day and stop at the last day of enrolment; cumulative rows and totals stand
+    until the next row comes, so a day without a row repeats the one before, and days before the first row have no
+    units.
     Metrics of several sources are read source by source.
     """
     found: list[MetricSummary] = []
@@ -91,11 +97,18 @@ def stored_moments(
 
 
 def _of_source(
-    promise: Promise, source: MomentsSource, metrics: tuple[Metric, ...], as_of: date, connections: Connections, extended: bool
+    promise: Promise,
+    source: MomentsSource,
+    metrics: tuple[Metric, ...],
+    as_of: date,
+    connections: Connections,
+    extended: bool,
 ) -> list[MetricSummary]:
     refused = [metric.name for metric in metrics if metric.kind in (MetricKind.RATIO, MetricKind.QUANTILE)]
     if refused:
-        raise NotSupportedError(f"metrics {', '.join(refused)}: source {source.name} holds one mean and variance, no ratio or quantile")
+        raise NotSupportedError(
+            f"metrics {', '.join(refused)}: source {source.name} holds one mean and variance, no ratio or quantile"
+        )
     calendar, table = promise.experiment.calendar, source.moments
     additive = source.grain is Grain.DAILY_MOMENTS and not table.cumulative
     enrolled = calendar.last_day + timedelta(days=calendar.max_extension_days if extended else 0)
@@ -103,7 +116,9 @@ def _of_source(
     facts = {metric.measure.fact: None for metric in metrics}
     query = moments_query(table, slug=promise.slug, metrics=list(facts), first=calendar.first_day, last=last)
     rows = connections.rows(source.connection, query)
-    named = [Segment(dimension=cut.dimension, value=value) for cut in promise.experiment.segments for value in cut.values]
+    named = [
+        Segment(dimension=cut.dimension, value=value) for cut in promise.experiment.segments for value in cut.values
+    ]
     axes = _axes(promise, as_of)
     return [
         MetricSummary(metric=metric.name, segment=segment, variables=("value",), moments=_path(own, axes, additive))
@@ -138,7 +153,9 @@ def _running(daily: JointMoments) -> JointMoments:
     if not path:
         return daily
     return JointMoments(
-        n=np.stack([row.n for row in path]), mean=np.stack([row.mean for row in path]), m2=np.stack([row.m2 for row in path])
+        n=np.stack([row.n for row in path]),
+        mean=np.stack([row.mean for row in path]),
+        m2=np.stack([row.m2 for row in path]),
     )
 
 
@@ -155,7 +172,7 @@ def _axes(promise: Promise, as_of: date) -> tuple[tuple[date, ...], tuple[str, .
 def _source(promise: Promise, name: str) -> MomentsSource:
     source = promise.sources[name]
     if not isinstance(source, MomentsSource):
-        raise NotSupportedError(f"source {name} holds unit-level rows, but its exposures or metrics were asked for as moments")
+        raise NotSupportedError(f"source {name} holds unit-level rows and no moments; use a metric of a moments source")
     return source
 
 

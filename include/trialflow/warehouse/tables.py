@@ -32,6 +32,21 @@ class Days:
         return instant >= sa.literal(begin, aware), instant < sa.literal(end, aware)
 
 
+def column(name: str) -> sa.ColumnClause[Any]:
+    """SQL: a column of the user's own table, of any type."""
+    return sa.column(name)
+
+
+def whole(number: int) -> sa.ColumnElement[int]:
+    """SQL: a whole number, written out rather than bound, so that the same statement reads well and caches."""
+    return sa.literal_column(str(number), sa.Integer)
+
+
+def real(number: float) -> sa.ColumnElement[float]:
+    """SQL: a double-precision number, written out."""
+    return sa.cast(sa.literal_column(repr(float(number))), sa.Double)
+
+
 def relation(table: str, *columns: str) -> sa.TableClause:
     """A table by its name as written in a source, `schema.table` or `table`, with the columns that are read."""
     schema, _, name = table.rpartition(".")
@@ -46,9 +61,9 @@ def condition(filter_text: str | None) -> tuple[sa.ColumnElement[bool], ...]:
     return (sa.literal_column(f"({filter_text})", sa.Boolean),) if filter_text else ()
 
 
-def recode(column: sa.ColumnElement[Any], codes: Mapping[str, int], otherwise: int) -> sa.ColumnElement[int]:
+def recode(text: sa.ColumnElement[Any], codes: Mapping[str, int], otherwise: int) -> sa.ColumnElement[int]:
     """SQL: a text as a small whole number, `otherwise` for every other text and for NULL."""
     if not codes:
-        return sa.literal_column(str(otherwise), sa.Integer)
-    whole = {text: sa.literal_column(str(code), sa.Integer) for text, code in codes.items()}
-    return sa.case(whole, value=sa.cast(column, sa.String), else_=sa.literal_column(str(otherwise), sa.Integer))
+        return whole(otherwise)
+    places = {name: whole(code) for name, code in codes.items()}
+    return sa.case(places, value=sa.cast(text, sa.String), else_=whole(otherwise))

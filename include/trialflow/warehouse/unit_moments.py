@@ -72,7 +72,9 @@ def unit_moments(
     home = unit_source(promise).connection
     away = [metric.name for metric in metrics if promise.sources[metric.source].connection != home]
     if away:
-        raise NotSupportedError(f"metrics {', '.join(away)}: facts and exposures must lie behind one connection ({home})")
+        raise NotSupportedError(
+            f"metrics {', '.join(away)}: facts and exposures must lie behind one connection ({home})"
+        )
     asked = question(promise, metrics, as_of, extended=extended)
     rows = connections.rows(home, asked.statement) if asked.days else []
     return _read(asked, rows)
@@ -98,7 +100,9 @@ def _read(asked: Question, rows: list[tuple[Any, ...]]) -> tuple[ExposureSummary
         unknown_units=unknown,
     )
     summaries = tuple(
-        summary for place, metric in enumerate(asked.layout.metrics) for summary in _metric(asked, metric, terms[place], entered)
+        summary
+        for place, metric in enumerate(asked.layout.metrics)
+        for summary in _metric(asked, metric, terms[place], entered)
     )
     return exposures, summaries
 

@@ -13,7 +13,7 @@ from trialflow.spec.experiment import Segments
 from trialflow.spec.promise import Promise
 from trialflow.spec.source import ExposureTable, FactTable, UnitSource
 from trialflow.warehouse.summary import EVERYBODY, Segment
-from trialflow.warehouse.tables import Days, condition, recode, relation
+from trialflow.warehouse.tables import Days, column, condition, recode, relation
 
 UNKNOWN_VARIANT = -1
 
@@ -38,7 +38,7 @@ class Cells:
         step = 1
         for position, segment in enumerate(self.segments):
             codes = {value: (place + 1) * step for place, value in enumerate(segment.values)}
-            one = recode(sa.column(columns[segment.dimension]), codes, 0)
+            one = recode(column(columns[segment.dimension]), codes, 0)
             total = one if position == 0 else total + one
             step *= len(segment.values) + 1
         return total
@@ -56,16 +56,14 @@ class Cells:
         return found
 
 
-def exposed_units(
-    table: ExposureTable, *, slug: str, variants: Sequence[str], cells: Cells, days: Days
-) -> sa.CTE:
+def exposed_units(table: ExposureTable, *, slug: str, variants: Sequence[str], cells: Cells, days: Days) -> sa.CTE:
     """SQL: one row per unit: `unit, arm, cell, at, entered, left_on`.
 
-    `at` is the first exposure in `days`, `entered` its local day; `arm` and `cell` are those of that exposure (several at
-    the same instant: the variant named first in the promise). `left_on` is the first day on which the unit was seen in
+    `at` is the first exposure in `days`, `entered` its local day; `arm` and `cell` are those of that exposure (several
+    at the same instant: the variant named first in the promise). `left_on` is the first day on which the unit was seen in
     another variant, from when on it counts nowhere; NULL for nearly everybody.
     """
-    unit, variant, instant = sa.column(table.unit), sa.column(table.variant), sa.column(table.timestamp)
+    unit, variant, instant = column(table.unit), column(table.variant), column(table.timestamp)
     own = (sa.column(table.experiment) == slug,) if table.experiment else ()
     arm = recode(variant, {name: place for place, name in enumerate(variants)}, UNKNOWN_VARIANT)
     exposures = (
@@ -76,11 +74,15 @@ def exposed_units(
     )
     keys = (exposures.c.unit, exposures.c.arm, exposures.c.cell)
     seen = sa.select(*keys, sa.func.min(exposures.c.at).label("at")).group_by(*keys).cte("seen")
-    order = {"partition_by": seen.c.unit, "order_by": (seen.c.at, seen.c.arm, seen.c.cell)}
+    c = seen.c
+    order = (c.at, c.arm, c.cell)
     ranked = sa.select(
-        seen,
-        sa.func.first_value(seen.c.arm).over(**order).label("first_arm"),
-        sa.func.first_value(seen.c.cell).over(**order).label("first_cell"),
+        c.unit,
+        c.arm,
+        c.cell,
+        c.at,
+        sa.func.first_value(c.arm).over(partition_by=c.unit, order_by=order).label("first_arm"),
+        sa.func.first_value(c.cell).over(partition_by=c.unit, order_by=order).label("first_cell"),
     ).cte("ranked")
     elsewhere = sa.case((ranked.c.arm != ranked.c.first_arm, ranked.c.at))
     return (
@@ -98,8 +100,8 @@ def exposed_units(
 
 
 def visiting_units(table: FactTable, *, days: Days) -> sa.CTE:
-    """SQL: everybody seen in `days`, as if exposed to one variant at the first visit; same columns as `exposed_units`."""
-    unit, instant = sa.column(table.unit), sa.column(table.timestamp)
+    """SQL: everybody seen in `days`, as if exposed to one variant at the first visit; columns as in `exposed_units`."""
+    unit, instant = column(table.unit), column(table.timestamp)
     visits = (
         sa.select(unit.label("unit"), instant.label("at"))
         .select_from(relation(table.table))
@@ -134,5 +136,8 @@ def enrolment(promise: Promise, *, as_of_days: Days, extended: bool) -> Days:
     calendar = promise.experiment.calendar
     last = calendar.last_day + timedelta(days=calendar.max_extension_days if extended else 0)
     return Days(
-        origin=as_of_days.origin, first=calendar.first_day, last=min(last, as_of_days.last), time_zone=calendar.time_zone
+        origin=as_of_days.origin,
+        first=calendar.first_day,
+        last=min(last, as_of_days.last),
+        time_zone=calendar.time_zone,
     )
