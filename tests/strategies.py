@@ -73,8 +73,11 @@ def information(draw: st.DrawFn, *, most: int = 8) -> NDArray[np.float64]:
 @st.composite
 def shares(draw: st.DrawFn, *, arms: int = 3) -> NDArray[np.float64]:
     """Planned shares of the variants, none of them tiny; sums to 1."""
-    weights = np.asarray(draw(st.lists(st.integers(min_value=1, max_value=9), min_size=arms, max_size=arms)), dtype=float)
-    return weights / weights.sum()
+    weights = np.asarray(
+        draw(st.lists(st.integers(min_value=1, max_value=9), min_size=arms, max_size=arms)), dtype=float
+    )
+    planned: NDArray[np.float64] = weights / weights.sum()
+    return planned
 
 
 def _unequal() -> tuple[Moments, Moments]:

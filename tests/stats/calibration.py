@@ -6,17 +6,17 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from trialflow.stats import Moments
 
 Array = NDArray[Any]
 
 
-def assert_rate(happened: Array, promised: float, *, sds: float = 4.0) -> None:
+def assert_rate(happened: ArrayLike, promised: float, *, sds: float = 4.0) -> None:
     """Assert that the share of True agrees with `promised` within `sds` Monte Carlo standard deviations."""
-    runs = len(happened)
-    measured = float(np.mean(happened))
+    runs = np.size(happened)
+    measured = float(np.mean(np.asarray(happened)))
     slack = sds * math.sqrt(promised * (1.0 - promised) / runs)
     assert abs(measured - promised) <= slack, f"measured {measured:.4f}, promised {promised} ± {slack:.4f}, {runs} runs"
 

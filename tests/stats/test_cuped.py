@@ -71,13 +71,13 @@ def test_without_a_pre_period_the_moments_come_back_unadjusted() -> None:
 
 def test_theta_does_not_depend_on_the_effect() -> None:
     control, treatment = small_joint("minutes", "pre_minutes")
-    harmed = JointMoments(n=treatment.n, mean=treatment.mean + [500.0, 0.0], m2=treatment.m2)
+    harmed = JointMoments(n=treatment.n, mean=treatment.mean + np.asarray([500.0, 0.0]), m2=treatment.m2)
     same(adjust(stacked(control, treatment)).theta, adjust(stacked(control, harmed)).theta)
 
 
 def test_the_control_mean_is_the_same_in_every_comparison() -> None:
     control, treatment = small_joint("minutes", "pre_minutes")
-    third = JointMoments(n=treatment.n, mean=treatment.mean + [1.0, 4.0], m2=treatment.m2)
+    third = JointMoments(n=treatment.n, mean=treatment.mean + np.asarray([1.0, 4.0]), m2=treatment.m2)
     adjusted = adjust(stacked(control, treatment, third))
     first, second = contrast(adjusted, 1), contrast(adjusted, 2)
     assert first.control == second.control

@@ -138,9 +138,7 @@ def test_information_that_shrinks_is_a_look_without_news() -> None:
         "past_boundaries": first.z,
         "past_alpha_spent": first.alpha_spent,
     }
-    shrunk, same_again = (
-        next_boundary(**past, information=at, alpha_to_spend=0.01) for at in (97.0, 100.0)
-    )
+    shrunk, same_again = (next_boundary(**past, information=at, alpha_to_spend=0.01) for at in (97.0, 100.0))
     assert shrunk == same_again
     assert 2.0 < shrunk < float(first.z[0])
 

@@ -33,7 +33,7 @@ def test_raw_sums_and_rows_give_the_same_moments(values: Rows) -> None:
 @given(rows())
 def test_the_variance_has_n_minus_1_in_the_denominator(values: Rows) -> None:
     expected = np.var(values, ddof=1)
-    same(Moments.from_rows(values[:, 0]).variance, expected, atol=1e-9 * (1.0 + expected))
+    same(Moments.from_rows(values[:, 0]).variance, expected, atol=1e-9 * (1.0 + float(expected)))
 
 
 def test_a_published_variance_comes_back() -> None:

@@ -95,7 +95,7 @@ def test_a_direction_other_than_up_or_down_is_refused() -> None:
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("margin", [0.05, 0.5])
 def test_the_level_holds_exactly_on_the_margin(sign: int, margin: float) -> None:
-    # The short cut that takes the control mean as known rejects .099 of the time at a margin of .5 where less is better.
+    # Taking the control mean as known rejects .099 of the time at a margin of .5 where less is better.
     generator = np.random.default_rng(41)
     control = normal_moments(generator, runs=20_000, n=4000, mean=10.0)
     treatment = normal_moments(generator, runs=20_000, n=4000, mean=10.0 * (1.0 - sign * margin))

@@ -90,7 +90,7 @@ def test_senseless_plans_are_refused(arguments: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [{}, {"relative": 0.1}, {"absolute": 0.1, "relative": 0.1, "mean": 1.0}])
-def test_a_margin_must_be_one_and_whole(arguments: dict[str, float]) -> None:
+def test_a_margin_must_be_one_and_whole(arguments: dict[str, Any]) -> None:
     with pytest.raises(StatisticsError):
         non_inferiority_units(std_dev=1.0, alpha=0.05, power=0.8, **arguments)
 

@@ -292,7 +292,8 @@ def group_sequential_boundaries(c: Case) -> Got:
 def other_family(c: Case, information: Any, sides: int) -> Got:
     """Families we do not offer still test the recursion: alpha from their z, and z back from that alpha."""
     exits = exit_probabilities(c.expected["z"], information, sides=sides)
-    alpha, z = np.cumsum(exits.upper + exits.lower), []
+    alpha = np.cumsum(exits.upper + exits.lower)
+    z: list[float] = []
     for look, at in enumerate(information):
         z.append(
             next_boundary(
@@ -344,9 +345,7 @@ def group_sequential_power(c: Case) -> Got:
 def repeated(c: Case, information: Any) -> Got:
     inputs = c.inputs
     looks = len(inputs["cumulative_z"])
-    bound = boundaries(
-        information, alpha=inputs["alpha"], sides=inputs["sided"], spending=SPENDING[inputs["design"]]
-    )
+    bound = boundaries(information, alpha=inputs["alpha"], sides=inputs["sided"], spending=SPENDING[inputs["design"]])
     estimate = unit_estimate(inputs["estimate"], inputs["standard_error"])
     effect = repeated_confidence(
         estimate,
@@ -369,9 +368,7 @@ def confidence_sequence(c: Case) -> Got:
     if "data" in inputs:
         control, treatment = (joint.variable(0) for joint in small_joint(inputs["data"].split()[2]))
         estimate = difference_in_means(control, treatment)
-        effect = asymptotic(
-            estimate, n=control.n + treatment.n, tuning_n=inputs["n_opt"], alpha=inputs["alpha"]
-        )
+        effect = asymptotic(estimate, n=control.n + treatment.n, tuning_n=inputs["n_opt"], alpha=inputs["alpha"])
         return {"estimate": effect.estimate, "ci": ends(effect)}
     n = np.atleast_1d(np.asarray(inputs["n"], dtype=float))
     error = inputs["sd"] / np.sqrt(n)
@@ -431,9 +428,7 @@ def sample_size(c: Case) -> Got:
         return {"mde_abs_baseline_rate" if proportion else "mde_normal": effect}
     if kind == "mean":
         ratio = inputs.get("allocation_treatment_to_control")
-        units = units_per_variant(
-            std_dev=inputs["sd"], minimum_effect=inputs["delta"], ratio=ratio or 1.0, **rates
-        )
+        units = units_per_variant(std_dev=inputs["sd"], minimum_effect=inputs["delta"], ratio=ratio or 1.0, **rates)
         if ratio is None:
             return {"n_per_arm_normal": units}
         return {"n_control_normal": units, "n_treatment_normal": ratio * units}

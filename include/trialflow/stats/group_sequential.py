@@ -50,9 +50,9 @@ class ExitProbabilities:
 
 def next_boundary(
     *,
-    past_information: Sequence[float],
-    past_boundaries: Sequence[float],
-    past_alpha_spent: Sequence[float],
+    past_information: Sequence[float] | Floats,
+    past_boundaries: Sequence[float] | Floats,
+    past_alpha_spent: Sequence[float] | Floats,
     information: float,
     alpha_to_spend: float,
     sides: int = 2,

@@ -8,6 +8,7 @@ broadcast shape, so days × variants × segments are one object, and both merge 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import EllipsisType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,7 +62,7 @@ class JointMoments:
         """The marginal moments of one variable."""
         return Moments(n=self.n, mean=self.mean[..., index], m2=self.m2[..., index, index])
 
-    def take(self, *key: int | slice | Floats | None) -> JointMoments:
+    def take(self, *key: int | slice | EllipsisType | Floats | None) -> JointMoments:
         """Index into S, for example `moments.take(-1, 0)` for the last day of the first variant."""
         return JointMoments(n=self.n[key], mean=self.mean[key], m2=self.m2[key])
 
@@ -110,7 +111,7 @@ class Moments:
         freedom = self.n - 1.0
         return np.where(freedom > 0, self.m2 / np.where(freedom > 0, freedom, 1.0), np.nan)
 
-    def take(self, *key: int | slice | Floats | None) -> Moments:
+    def take(self, *key: int | slice | EllipsisType | Floats | None) -> Moments:
         """Index into S, for example `moments.take(-1, 0)` for the last day of the first variant."""
         return Moments(n=self.n[key], mean=self.mean[key], m2=self.m2[key])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class Estimate:
         safe = np.where(self.estimable, self.std_error, np.inf)
         return safe**-2.0
 
-    def take(self, *key: int | slice | Floats | None) -> Estimate:
+    def take(self, *key: int | slice | EllipsisType | Floats | None) -> Estimate:
         """Index into the broadcast shape, for example `estimate.take(-1)` for the last day."""
         values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         picked: dict[str, Any] = {name: value[key] for name, value in values.items() if isinstance(value, np.ndarray)}
