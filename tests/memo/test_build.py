@@ -89,6 +89,13 @@ def test_a_rerun_look_is_one_row_of_the_ledger() -> None:
     assert [row[0] for row in table.rows] == ["8 March 2026", "15 March 2026"]
 
 
+def test_a_look_that_could_stop_nothing_has_no_boundary() -> None:
+    early = look(7, z=1.0, boundary=float("inf"), spent=0.0, crossed=False)
+    capped = look(8, z=1.0, boundary=99.0, spent=0.0, crossed=False)
+    table = section(dataclasses.replace(ship(), looks=(early, capped)), "Power and looks").tables[0]
+    assert {row[table.columns.index("Boundary")] for row in table.rows} == {"cannot stop yet"}
+
+
 def test_what_could_not_be_checked_stands_among_the_limits_with_its_reason() -> None:
     limits = " ".join(section(cookie_cats(), "Limits").points)
     assert "Novelty, not applicable: Not judged: the source holds totals only." in limits

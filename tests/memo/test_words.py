@@ -51,6 +51,13 @@ def test_an_open_interval_is_said_so() -> None:
     assert words.relative_span(0.1, math.inf, 0) == "at least +10%"
 
 
+def test_a_sentence_keeps_the_spelling_of_names() -> None:
+    assert words.sentence("retention_7 fell") == "retention_7 fell."
+    assert words.sentence("conversion: not crossed.") == "conversion: not crossed."
+    assert words.sentence("the split is fine") == "The split is fine."
+    assert words.sentence("  ") == ""
+
+
 def test_a_promised_size_says_of_what() -> None:
     share = words.scale_of(metric("conversion", "proportion"), "user_id")
     assert words.amount(Amount(relative=0.02), share) == "2% of the control value"

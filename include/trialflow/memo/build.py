@@ -30,6 +30,7 @@ from trialflow.memo.sections.metrics import metrics_section, segments_section
 from trialflow.memo.sections.record import Amendment, deviations_section, limits_section, review_section
 from trialflow.memo.words import (
     NOT_AVAILABLE,
+    absolute,
     counted,
     listed,
     p_value,
@@ -37,7 +38,6 @@ from trialflow.memo.words import (
     plain,
     relative,
     sentence,
-    significant,
     whole,
 )
 from trialflow.spec.fingerprint import fingerprint
@@ -173,7 +173,7 @@ def holdout_memo(promise: Promise, finding: Finding) -> Memo:
     how = scale(promise, primary)
     mde = (
         f"The smallest effect on {primary} that this comparison could find with the promised power is "
-        f"{significant(detectable * how.factor)} {how.effect_unit}."
+        f"{absolute(detectable, how)}."
         if detectable is not None
         else f"The smallest effect that this comparison could find is {NOT_AVAILABLE}."
     )

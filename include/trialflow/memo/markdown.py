@@ -13,11 +13,11 @@ SPECIAL = re.compile(r"([\\`*\[\]<>|~])|(?<![A-Za-z0-9])(_)|(_)(?![A-Za-z0-9])")
 LEADING = re.compile(r"^(\s*)([#+-]|\d+[.)])(?=\s)")
 
 
-def markdown(memo: Memo, *, chart_folder: str | None = "") -> str:
+def markdown(memo: Memo, *, chart_folder: str | None = None) -> str:
     """The memo as Markdown text.
 
-    Charts are linked as SVG files named as in `charts.files`, inside `chart_folder` ("" is the memo's own folder); with
-    None they are told in words only.
+    Without a `chart_folder` charts are told in words; with one they are linked as SVG files named as in `charts.files`
+    inside that folder ("" is the memo's own).
     """
     return "\n\n".join(_parts(memo, chart_folder)) + "\n"
 

@@ -12,6 +12,7 @@ from trialflow.memo.sections.effect import POLICY, scale
 from trialflow.memo.sections.integrity import STATUS, check_name
 from trialflow.memo.words import (
     NOT_AVAILABLE,
+    absolute,
     amount,
     counted,
     day,
@@ -72,8 +73,9 @@ def _summary(promise: Promise) -> str:
     experiment = promise.experiment
     calendar = experiment.calendar
     arms = listed([variant.name for variant in experiment.treatments])
+    primary = experiment.metrics.primary.metric
     return sentence(
-        f"This experiment will compare {arms} with {experiment.control.name} on {experiment.metrics.primary.metric} for "
+        f"This experiment will compare {arms} with {experiment.control.name} on {primary} for "
         f"{counted(calendar.days, 'day')} from {day(calendar.first_day)}, with {_looks(promise)}"
     )
 
@@ -179,9 +181,7 @@ def _plan(promise: Promise) -> Section:
                 plan.metric,
                 f"{significant(plan.baseline_mean * how.factor)}{how.value_suffix}",
                 f"{significant(plan.baseline_std_dev * how.factor)} {how.effect_unit}",
-                NOT_AVAILABLE
-                if plan.minimum_effect is None
-                else f"{significant(plan.minimum_effect * how.factor)} {how.effect_unit}",
+                NOT_AVAILABLE if plan.minimum_effect is None else absolute(plan.minimum_effect, how),
                 NOT_AVAILABLE if plan.units_per_variant is None else whole(plan.units_per_variant),
                 plan.origin or "not stated",
             )

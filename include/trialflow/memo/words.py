@@ -122,11 +122,14 @@ def plain(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital first letter and a full stop."""
+    """With a capital first letter and a full stop; names of metrics and variants keep their own spelling."""
     stripped = text.strip()
     if not stripped:
         return ""
-    return stripped[0].upper() + stripped[1:] + ("" if stripped[-1] in ".!?:" else ".")
+    first = stripped.split(" ", 1)[0]
+    name = not first.replace("-", "").replace("'", "").isalpha()
+    start = stripped if name else stripped[0].upper() + stripped[1:]
+    return start + ("" if stripped[-1] in ".!?:" else ".")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +199,11 @@ def amount(size: Amount, scale: MetricScale) -> str:
     """A promised size: `1 percentage point`, `2% of the control value`."""
     if size.relative is not None:
         return f"{percent(size.relative)} of the control value"
-    number = significant((size.absolute or 0.0) * scale.factor)
+    return absolute(size.absolute or 0.0, scale)
+
+
+def absolute(size: float, scale: MetricScale) -> str:
+    """A size without a sign, on the metric's own scale: `0.5 percentage points`."""
+    number = significant(size * scale.factor)
     unit = "percentage point" if number == "1" and scale.effect_unit == "percentage points" else scale.effect_unit
     return f"{number} {unit}"

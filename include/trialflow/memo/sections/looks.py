@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -11,19 +10,20 @@ from trialflow.memo.memo import Section, Table
 from trialflow.memo.sections.effect import POLICY, scale
 from trialflow.memo.words import (
     NOT_AVAILABLE,
+    absolute,
     counted,
     day,
     fixed,
     percent,
     probability,
     sentence,
-    significant,
     whole,
 )
 from trialflow.spec.experiment import Policy
 from trialflow.spec.look import Look, LookPurpose
 from trialflow.spec.promise import Promise
 
+HIGHEST_BOUNDARY = 8.0  # beyond this many standard errors no look can stop anything (methods: early looks)
 PURPOSE: Mapping[LookPurpose, str] = {
     LookPurpose.EFFICACY: "benefit",
     LookPurpose.NON_INFERIORITY: "non-inferiority",
@@ -110,7 +110,7 @@ def _planned_units(promise: Promise) -> str:
     if plan is None or plan.units_per_variant is None or plan.minimum_effect is None:
         return ""
     how = scale(promise, primary)
-    least = f"{significant(plan.minimum_effect * how.factor)} {how.effect_unit}"
+    least = absolute(plan.minimum_effect, how)
     return f" Registration asked for {whole(plan.units_per_variant)} units in each variant to find {least}."
 
 
@@ -127,7 +127,7 @@ def _look_table(promise: Promise, looks: Sequence[Look], *, shown: bool) -> Tabl
                 look.variant,
                 percent(look.information / planned, 0) if planned and shown else NOT_AVAILABLE,
                 fixed(look.z, 2) if shown else "not shown",
-                "cannot stop yet" if math.isinf(look.boundary) else fixed(look.boundary, 2),
+                _boundary(look),
                 probability(look.alpha_spent),
                 ("yes" if look.crossed else "no") if shown else "not shown",
                 "first record" if look.revision == 0 else f"restated data, revision {look.revision}",
@@ -149,6 +149,10 @@ def _look_table(promise: Promise, looks: Sequence[Look], *, shown: bool) -> Tabl
     return Table(caption=caption, columns=columns, rows=tuple(rows))
 
 
+def _boundary(look: Look) -> str:
+    return "cannot stop yet" if look.boundary > HIGHEST_BOUNDARY else fixed(look.boundary, 2)
+
+
 def _harm_table(looks: Sequence[Look], *, shown: bool) -> Table:
     """Harm is looked for on every day, so each metric has one row: how often, and where it stands."""
     grouped: dict[tuple[str, str], list[Look]] = {}
@@ -165,7 +169,7 @@ def _harm_table(looks: Sequence[Look], *, shown: bool) -> Table:
                 whole(len(taken)),
                 day(last.as_of),
                 fixed(last.z, 2) if shown else "not shown",
-                "cannot stop yet" if math.isinf(last.boundary) else fixed(last.boundary, 2),
+                _boundary(last),
                 probability(last.alpha_spent),
                 ("no" if crossed is None else f"on {day(crossed)}") if shown else "not shown",
             )

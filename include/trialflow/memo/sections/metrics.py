@@ -46,7 +46,7 @@ def metrics_section(promise: Promise, evidence: Evidence) -> Section:
     notes = (f"No comparison is available for {listed(missing)}.",) if missing else ()
     return Section(
         title=title,
-        paragraphs=(_legend(promise), *notes),
+        paragraphs=tuple(text for text in (_legend(promise).strip(), *notes) if text),
         tables=tables,
         charts=(forest,) if forest else (),
         essential=True,
@@ -67,7 +67,9 @@ def _legend(promise: Promise) -> str:
         Multiplicity.HOLM: "corrected for their number (Holm)",
     }[analysis.multiplicity]
     guard = percent(1 - 2 * analysis.guardrail_alpha)
-    text = f"Secondary metrics are tested at the final look, {correction}."
+    text = (
+        f"Secondary metrics are tested at the final look, {correction}." if promise.experiment.metrics.secondary else ""
+    )
     if promise.experiment.metrics.guardrails:
         text += (
             f" A guardrail passes when its {guard} interval stays on the right side of its margin; "
