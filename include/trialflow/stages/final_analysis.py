@@ -16,12 +16,11 @@ from trialflow.memo import decision_memo
 from trialflow.registry import EventKind, Registry
 from trialflow.spec.amendment import Difference
 from trialflow.spec.promise import Promise
-from trialflow.stages.monitoring import check_lock, judged, suppressed
+from trialflow.stages.monitoring import check_lock, judged, observed, suppressed
 from trialflow.stages.novelty import check_novelty
 from trialflow.stages.telling import keep_memo, message_of
 from trialflow.stages.workspace import Workspace, history_of, registered
 from trialflow.warehouse.document import summary_document
-from trialflow.warehouse.summarise import summarise
 from trialflow.warehouse.summary import Summary
 
 BEFORE_THE_START = ("collision", "power", "aa")
@@ -39,8 +38,8 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
     """Weigh everything known up to `as_of`, record decision and memo, and tell it. Again on the same data: no change."""
     with workspace.registry() as registry:
         promise = registered(registry, slug)
-        summary = summarise(promise, as_of, workspace.connections)
         history = history_of(registry, promise)
+        summary = observed(workspace, promise, as_of, history)
         results = _checked(workspace, registry, promise, summary, history)
         findings = _earlier(registry, slug) | {result.finding.check: result.finding for result in results}
         decision = weigh(promise, as_of, findings)

@@ -78,8 +78,8 @@ def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
     """Run the daily checks of one experiment and record what they say."""
     with workspace.registry() as registry:
         promise = registered(registry, slug)
-        summary = summarise(promise, as_of, workspace.connections)
         history = history_of(registry, promise)
+        summary = observed(workspace, promise, as_of, history)
         missing = _missing_sources(workspace, promise, as_of)
         results = [check_lock(workspace, registry, promise, as_of), *_checked(promise, summary, history, missing)]
         if _is_past_the_end(results, promise, as_of):
@@ -102,6 +102,17 @@ def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
         statuses={name: finding.status.value for name, finding in sorted(findings.items())},
         due=tuple(one.as_of for one in owed if one.as_of not in decided),
     )
+
+
+def observed(workspace: Workspace, promise: Promise, as_of: date, history: History) -> Summary:
+    """The summary of a day: with the units of the extension on days that only an extended experiment has."""
+    summary = summarise(promise, as_of, workspace.connections)
+    if as_of <= promise.experiment.calendar.final_day():
+        return summary
+    # Whether there is an extension was settled by the units enrolled up to the regular last day.
+    if not any(path.progress.extended for path in primary_paths(promise, summary, history)):
+        return summary
+    return summarise(promise, as_of, workspace.connections, extended=True)
 
 
 def _missing_sources(workspace: Workspace, promise: Promise, as_of: date) -> tuple[str, ...]:
