@@ -79,7 +79,8 @@ def _admitted(workspace: Workspace, registry: Registry, offer: Offer, today: dat
 
 def _registered_first_day(registry: Registry, offer: Offer) -> date | None:
     """The first day on record, if this would be an amendment: a running experiment may be amended, not begun again."""
-    slug = offer.slug or str(offer.fields.get("slug") or "") or _slug_in(offer.text)
+    written = offer.text or str(offer.fields.get("yaml") or "")
+    slug = offer.slug or str(offer.fields.get("slug") or "") or _slug_in(written)
     return registry.promise(slug).calendar.first_day if slug in registry.slugs() else None
 
 

@@ -1,0 +1,136 @@
+"""One life through the DAGs, and what must hold of them on the way."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from trialflow_operators.times import AS_OF, KEY_DAY, KEY_SLUG
+
+from tests.dags.conftest import states
+from trialflow.registry import Stage
+from trialflow.stages.samples import load_samples
+
+SLUG = "cookie_cats"
+DAY = "2018-01-01"
+
+
+def promise_text(workspace, slug: str = SLUG) -> str:
+    return (workspace.include / "experiments" / f"{slug}.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_an_experiment_lives_its_whole_life(workspace, run_dag):
+    load_samples(workspace)
+
+    run = run_dag("preregistration", conf={"yaml": promise_text(workspace)})
+    assert states(run)["register"] == ["success"]
+    assert states(run)["order"] == ["skipped"]
+    assert states(run)["done"] == ["success"]
+
+    assert states(run_dag("aa_validation", conf={"slug": SLUG}))["validate"] == ["success"]
+
+    run = run_dag("daily_monitoring", conf={"as_of": DAY})
+    assert states(run)["monitor"] == ["success"]
+
+    assert states(run_dag("novelty_decay", conf={"as_of": DAY}))["judge"] == ["success"]
+    assert states(run_dag("final_analysis", conf={"slug": SLUG, "as_of": DAY}))["analyse"] == ["success"]
+    with workspace.registry() as registry:
+        assert registry.life(SLUG, date(2018, 1, 1)).stage is Stage.DECIDED
+        (decision,) = registry.decisions(SLUG)
+        assert decision.document["verdict"] == "ROLLBACK"
+        assert {memo.kind for memo in registry.memos(SLUG)} == {"registration", "decision"}
+    assert (workspace.memo_root / SLUG / f"{DAY}-decision.html").is_file()
+
+    assert states(run_dag("rollout", conf={"slug": SLUG, "as_of": DAY}))["record"] == ["success"]
+    with workspace.registry() as registry:
+        assert registry.life(SLUG, date(2018, 1, 1)).stage is Stage.ROLLED_BACK
+
+    run = run_dag("quarterly_holdout", conf={"as_of": DAY})
+    assert states(run)["compare"] == ["skipped"]
+    assert str(run.state) == "success"
+
+
+def test_a_bad_promise_fails_with_all_its_errors_and_stores_nothing(workspace, run_dag, caplog):
+    bad = promise_text(workspace).replace("weight: 0.5", "weight: 0.7").replace("metric: retention_7", "metric: retenshun_7")
+    run = run_dag("preregistration", conf={"yaml": bad})
+    assert states(run)["register"] == ["failed"]
+    assert states(run)["done"] == ["upstream_failed"]
+    assert str(run.state) == "failed"
+    with workspace.registry() as registry:
+        assert registry.slugs() == ()
+
+
+def test_a_change_without_a_reason_is_refused_and_with_one_is_an_amendment(workspace, run_dag):
+    text = promise_text(workspace)
+    run_dag("preregistration", conf={"yaml": text})
+    changed = text.replace("absolute: 0.005", "absolute: 0.004")
+    assert states(run_dag("preregistration", conf={"yaml": changed}))["register"] == ["failed"]
+    run = run_dag("preregistration", conf={"yaml": changed, "reason": "The team lowered the bar."})
+    assert states(run)["register"] == ["success"]
+    with workspace.registry() as registry:
+        (amendment,) = registry.amendments(SLUG)
+    assert amendment.reason == "The team lowered the bar."
+    assert [difference.field for difference in amendment.differences] == [
+        "experiment.metrics.primary.minimum_effect.absolute"
+    ]
+
+
+def test_people_can_end_an_experiment_with_a_reason(workspace, run_dag):
+    run_dag("preregistration", conf={"yaml": promise_text(workspace)})
+    refused = run_dag("preregistration", conf={"action": "withdraw", "slug": SLUG, "as_of": "2017-12-31"})
+    assert states(refused)["order"] == ["failed"]
+    run = run_dag(
+        "preregistration",
+        conf={"action": "withdraw", "slug": SLUG, "as_of": "2017-12-31", "reason": "The feature was cut."},
+    )
+    assert states(run)["order"] == ["success"]
+    assert states(run)["register"] == ["skipped"]
+    with workspace.registry() as registry:
+        assert registry.life(SLUG, date(2018, 1, 1)).stage is Stage.RETIRED
+
+
+def test_nothing_to_do_is_a_success(workspace, run_dag):
+    run = run_dag("daily_monitoring", conf={"as_of": "2001-01-01"})
+    assert states(run)["monitor"] == ["skipped"]
+    assert str(run.state) == "success"
+
+
+def test_a_run_speaks_of_the_day_before_it_or_of_the_day_it_is_told():
+    import jinja2
+    from airflow.sdk.definitions._internal.templater import SandboxedEnvironment
+    from airflow.sdk.execution_time import macros
+
+    class Run:
+        logical_date = None
+        run_after = "2026-03-02"
+
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined)
+    environment.filters["ds"] = str
+    template = environment.from_string(AS_OF)
+    assert template.render(params={"as_of": None}, macros=macros, dag_run=Run) == "2026-03-01"
+    assert template.render(params={"as_of": "2026-01-05"}, macros=macros, dag_run=Run) == "2026-01-05"
+
+
+@pytest.mark.parametrize(
+    ("context", "slug", "day"),
+    [
+        ({"partition_key": "alpha|2026-01-05", "params": {"slug": None, "as_of": None}}, "alpha", "2026-01-05"),
+        ({"partition_key": "alpha", "params": {"slug": None, "as_of": None}}, "alpha", ""),
+        ({"partition_key": None, "params": {"slug": "beta", "as_of": "2026-01-06"}}, "beta", "2026-01-06"),
+        ({"partition_key": None, "params": {"slug": None, "as_of": None}}, "", ""),
+    ],
+)
+def test_a_consumer_reads_its_partition_key_or_its_params(context, slug, day):
+    import jinja2
+
+    assert jinja2.Template(KEY_SLUG).render(context) == slug
+    assert jinja2.Template(KEY_DAY).render(context) == day
+
+
+def test_an_operator_without_an_experiment_says_what_to_give(workspace):
+    from trialflow_operators.final import AnalyseOperator
+
+    with pytest.raises(AirflowFailException, match="give slug and as_of"):
+        AnalyseOperator(task_id="analyse", slug="", as_of="").execute({})
