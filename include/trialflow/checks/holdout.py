@@ -58,8 +58,10 @@ def holdout(promise: Promise, summary: Summary, shipped: Sequence[Shipped]) -> C
             "gap_lower": number(measured - promised - half),
             "gap_upper": number(measured - promised + half),
         }
-        shown = "differs" if first.p_value is not None and first.p_value < experiment.analysis.alpha else "does not differ"
-        status, headline = Status.PASS, f"{name} {shown} significantly between everybody and the holdout."
+        shown = first.p_value is not None and first.p_value < experiment.analysis.alpha
+        word = "excludes" if shown else "includes"
+        status = Status.PASS
+        headline = f"The interval of {name} between everybody and the holdout {word} zero."
     return Checked(
         finding=Finding(
             experiment=promise.slug,

@@ -46,7 +46,7 @@ def information(promise: Promise, summary: Summary, paths: tuple[PrimaryPath, ..
 def _judge(planned: bool, fraction: float, *, final: bool) -> tuple[Status, str]:
     if not planned:
         return Status.NOT_APPLICABLE, "No information was planned: the promise had no baseline to plan from."
-    share = f"{100 * fraction:.0f} % of the planned information is reached"
+    share = f"{fraction:.0%} of the planned information is reached"
     if final and fraction < 1.0:
         return Status.WARN, f"{share} at the final look: the experiment has less power than promised."
     return Status.PASS, f"{share}."

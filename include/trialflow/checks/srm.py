@@ -66,8 +66,8 @@ def srm(promise: Promise, summary: Summary) -> Checked:
     }
     if alarm:
         headline = (
-            f"The split is broken: the chance of evidence this strong against the planned shares, at any look, is "
-            f"below {alpha:g}."
+            f"The split is broken: were the shares as planned, evidence this strong on any day would have a chance of "
+            f"at most {alpha:g}."
         )
         step = (
             "Do not read any effect. Find the cause (redirects, bots, lost logs, a filter after assignment), mend it, and "

@@ -44,7 +44,14 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
         findings = _earlier(registry, slug) | {result.finding.check: result.finding for result in results}
         decision = weigh(promise, as_of, findings)
         looks = (*history.looks, *(look for result in results for look in result.looks))
-        memo = decision_memo(promise, decision, list(findings.values()), looks, _amendments(registry, slug))
+        memo = decision_memo(
+            promise,
+            decision,
+            list(findings.values()),
+            looks,
+            _amendments(registry, slug),
+            data_fingerprint=summary.data_fingerprint,
+        )
         documents = keep_memo(workspace, memo, "decision")
         with registry.append(slug) as record:
             record.summary(as_of, summary.data_fingerprint, summary_document(summary))
