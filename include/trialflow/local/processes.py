@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-PATIENCE = ((signal.SIGINT, 30.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+PATIENCE = ((signal.SIGINT, 15.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 """What is sent, and how many seconds are waited for everybody to be gone."""
 
 PROC = Path("/proc")
@@ -22,7 +22,10 @@ def members(session: int) -> tuple[int, ...]:
 
 
 def end(
-    leader: int, *, patience: Sequence[tuple[signal.Signals, float]] = PATIENCE, reap: Callable[[], object] = lambda: None
+    leader: int,
+    *,
+    patience: Sequence[tuple[signal.Signals, float]] = PATIENCE,
+    reap: Callable[[], object] = lambda: None,
 ) -> bool:
     """End the session that `leader` leads; False if something of it outlives even SIGKILL.
 

@@ -35,12 +35,15 @@ class Standalone:
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0.0
+        self._asked = 0.0
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
         self.stop()
 
     def start(self) -> None:
@@ -64,9 +67,13 @@ class Standalone:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        pid = self._process.pid
-        note = {"pid": pid, "started_at": processes.started_at(pid), "url": self.place.url}
-        self.place.running.write_text(json.dumps(note), encoding="utf-8")
+        try:
+            pid = self._process.pid
+            note = {"pid": pid, "started_at": processes.started_at(pid), "url": self.place.url}
+            self.place.running.write_text(json.dumps(note), encoding="utf-8")
+        except BaseException:
+            self.stop()  # a Ctrl-C right here must not leave it behind
+            raise
 
     def stop(self) -> None:
         """End every process of it. Harmless when nothing runs."""
@@ -120,6 +127,15 @@ class Standalone:
             message = f"Airflow's execution API does not answer: {error}\n{last_lines(self.place.log)}"
             raise LocalError(message) from error
         self._say(f"  {time.monotonic() - self._began:3.0f} s  Airflow is healthy")
+
+    def scheduler_is_dead(self) -> bool:
+        """Whether the rest answers and the scheduler has not been heard of for a while (asked every ten seconds)."""
+        now = time.monotonic()
+        if now - self._asked < 10.0:
+            return False
+        self._asked = now
+        health = self.rest.health()
+        return bool(health) and health.get("scheduler") == "unhealthy"
 
     def check_alive(self) -> None:
         """Raise LocalError, with the end of the log, when Airflow has ended by itself."""
