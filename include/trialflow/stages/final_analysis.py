@@ -43,12 +43,12 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
         results = _checked(workspace, registry, promise, summary, history)
         findings = _earlier(registry, slug) | {result.finding.check: result.finding for result in results}
         decision = weigh(promise, as_of, findings)
-        looks = (*history.looks, *(look for result in results for look in result.looks))
+        looks = [*history.looks, *(look for result in results for look in result.looks)]
         memo = decision_memo(
             promise,
             decision,
             list(findings.values()),
-            looks,
+            [look for look in looks if look.as_of <= as_of],  # days after it may be on record already
             _amendments(registry, slug),
             data_fingerprint=summary.data_fingerprint,
         )
