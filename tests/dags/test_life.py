@@ -6,11 +6,11 @@ from datetime import date
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
-from trialflow_operators.times import AS_OF, KEY_DAY, KEY_SLUG
 
 from tests.dags.conftest import states
 from trialflow.registry import Stage
 from trialflow.stages.samples import load_samples
+from trialflow_operators.times import AS_OF, KEY_DAY, KEY_SLUG
 
 SLUG = "cookie_cats"
 DAY = "2018-01-01"

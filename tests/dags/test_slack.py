@@ -5,12 +5,12 @@ from datetime import date
 
 import pytest
 from airflow.providers.slack.hooks.slack import SlackHook
-from trialflow_operators.slack import CONNECTION, SlackMessenger
 
 from tests.dags.conftest import states
 from tests.dags.slack_stand_in import slack_stand_in
 from trialflow.stages.preregistration import Offer, register
 from trialflow.stages.telling import deliver
+from trialflow_operators.slack import CONNECTION, SlackMessenger
 
 COOKIE_CATS = "cookie_cats"
 

@@ -40,7 +40,7 @@ def _odd_growth(found: MetricSummary, control: int) -> Bools:
     base = grown[:, [control]]
     usable = (grown > 0) & (base > 0)
     ratio = np.where(usable, np.log(np.where(usable, grown, 1.0) / np.where(usable, base, 1.0)), np.inf)
-    moved = (grown > 0).any(axis=1)
+    moved = np.asarray((grown > 0).any(axis=1), dtype=np.bool_)
     odd = np.zeros(len(grown), dtype=np.bool_)
     for day in range(1, len(grown)):
         before = ratio[:day][moved[:day] & ~odd[:day]]
@@ -113,7 +113,8 @@ def _metric_problems(promise: Promise, summary: Summary) -> list[tuple[date, str
             if _is_due(promise, summary, name):
                 problems.append((summary.as_of, f"{name} has no rows"))
             continue
-        problems += [(day, f"{name} moved in one variant and not, or twice, in another") for day in stale_days(promise, summary, name)]
+        odd = f"{name} moved in one variant and not, or twice, in another"
+        problems += [(day, odd) for day in stale_days(promise, summary, name)]
         problems += [(day, f"{name} has no events at all") for day in _silent_days(promise, summary, found)]
     return problems
 
