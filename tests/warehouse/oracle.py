@@ -47,7 +47,11 @@ def units_of(world: World, promise: Promise, as_of: date) -> list[Unit]:
     seen: dict[str, list[dict[str, Any]]] = {}
     for row in world.exposures:
         day = day_of(row["exposed_at"], promise)
-        if row["experiment"] == SLUG and calendar.first_day <= day <= min(as_of, calendar.last_day):
+        if (
+            row["unit_id"] is not None
+            and row["experiment"] == SLUG
+            and calendar.first_day <= day <= min(as_of, calendar.last_day)
+        ):
             seen.setdefault(row["unit_id"], []).append(row)
     found = []
     for name, rows in seen.items():

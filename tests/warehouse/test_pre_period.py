@@ -108,8 +108,10 @@ def without_population(promised: Promise, *, replay: bool) -> Promise:
 
 
 def test_a_replay_without_population_splits_its_control_variant(lake: Lake) -> None:
-    world, promised = random_world(23), without_population(promise(cuped=PRE), replay=True)
+    world, promised = random_world(23, units=60), without_population(promise(cuped=PRE), replay=True)
     final = promised.experiment.calendar.final_day()
+    mixed = [unit for unit in units_of(world, promised, final) if unit.variant == "control" and unit.mixed]
+    assert mixed  # else the world could not show that they are left out
 
     def rows_of(metric: Metric) -> dict[str, list[float]]:
         wait = timedelta(days=metric.window.to_day if metric.window else 0)

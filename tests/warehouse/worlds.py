@@ -101,6 +101,11 @@ def random_world(seed: int, *, units: int = 30, days: int = 7) -> World:
     events += [
         {"unit_id": row["unit_id"], "name": "buy", "occurred_at": row["exposed_at"], "amount": 3.0} for row in same
     ]
+    # Rows of nobody: they are no unit.
+    exposures += [
+        {**exposures[0], "unit_id": None, "variant": variant, "exposed_at": at(1.0)} for variant in ("control",) * 2
+    ]
+    events.append({"unit_id": None, "name": "buy", "occurred_at": at(1.5), "amount": 7.0})
     visits = [{"unit_id": pick(*names), "occurred_at": moment(-6.0, days + 2.0)} for _ in range(units * 2)]
     return World(exposures=exposures, events=events, visits=visits)
 
