@@ -1,0 +1,104 @@
+"""Simulated experiments: what the checks find is what was put into their worlds."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from tests.samples.conftest import INCLUDE, begin
+from trialflow.checks.finding import Status
+from trialflow.simulation import SimulationSpec, expected_total
+from trialflow.stages.holdout import compare_holdout, holdouts
+from trialflow.stages.monitoring import monitor
+
+
+def world(slug):
+    return SimulationSpec.read(INCLUDE / "samples" / "simulated" / f"{slug}.yaml")
+
+
+def true_gain(slug, behaviour, treatment="treatment", control="control"):
+    """Mean difference per unit over the window of days 0 to 3."""
+    of = world(slug)
+    return expected_total(of, behaviour, treatment, days=4) - expected_total(of, behaviour, control, days=4)
+
+
+@pytest.mark.parametrize("slug", ["sim_cuped", "sim_extend", "sim_novelty", "sim_partial"])
+def test_estimates_agree_with_the_known_truth(slug, life):
+    row = life(slug).comparison("effects", "shop_views_3d")
+    assert abs(row["estimate"] - true_gain(slug, "view")) < 3.5 * row["std_error"]
+
+
+def test_the_effect_that_fades_is_seen_to_fade(life):
+    evidence = life("sim_novelty").evidence("novelty")
+    assert evidence["estimate"] < 0
+    assert evidence["p_value"] < 0.01
+    assert sum(evidence["cohort_units"]) > 8_000
+
+
+def test_no_effect_is_read_from_a_broken_split(life):
+    lived = life("sim_broken_split")
+    assert lived.finding("effects").status is Status.NOT_APPLICABLE
+    observed = lived.evidence("srm")["observed"]
+    assert observed["treatment"] / observed["control"] == pytest.approx(0.85, abs=0.05)
+
+
+def test_harm_is_shown_before_the_last_day(life):
+    lived = life("sim_guardrail_harm")
+    assert lived.due[0] < lived.promise.experiment.calendar.last_day
+    assert lived.evidence("harm")["harmful"][0]["metric"] == "shop_complaints_3d"
+
+
+def test_only_the_segment_with_an_effect_shows_one(life):
+    rows = life("sim_partial").evidence("segments")["comparisons"]
+    assert [row["segment_value"] for row in rows if row["crossed"]] == ["PL"]
+    assert not life("sim_partial").comparison("effects", "shop_views_3d")["crossed"]
+
+
+def test_an_extension_brings_the_units_it_was_made_for(life):
+    lived = life("sim_extend")
+    before, after = (lived.evidence("information", as_of=day) for day in lived.due)
+    assert before["fraction"] < 1 <= after["fraction"]
+    assert after["units"] == world("sim_extend").units
+    assert before["units"] < 0.7 * after["units"]
+
+
+def test_what_units_did_before_makes_the_effect_clear_at_the_first_look(life):
+    lived = life("sim_cuped")
+    row = lived.comparison("effects", "shop_views_3d")
+    assert row["variance_reduction"] > 0.4
+    assert row["std_error"] ** 2 == pytest.approx(
+        (1 - row["variance_reduction"]) * row["unadjusted_std_error"] ** 2, rel=0.02
+    )
+    assert [look["crossed"] for look in lived.evidence("effects")["looks"]] == [True, True]
+    assert lived.due[0] < lived.promise.experiment.calendar.final_day()
+
+
+def test_lost_events_are_noticed_on_the_first_day_without_them(fresh):
+    begin(fresh, "sim_lost_logs")
+    lost = date(2026, 1, 18)
+    assert monitor(fresh, "sim_lost_logs", lost).statuses["completeness"] == Status.FAIL
+    assert monitor(fresh, "sim_lost_logs", lost - timedelta(days=1)).statuses["completeness"] == Status.PASS
+
+
+def test_a_ramp_is_judged_by_the_weights_of_each_day(life):
+    evidence = life("sim_ramp").evidence("srm")
+    shares = {name: count / sum(evidence["observed"].values()) for name, count in evidence["observed"].items()}
+    assert shares["treatment"] < 0.45  # far from the final weights
+    assert life("sim_ramp").finding("srm").status is Status.PASS
+    assert life("sim_ramp").finding("srm_final").status is Status.PASS
+
+
+def test_the_holdout_shows_less_than_the_sum_of_what_was_shipped(life, workspace):
+    for slug in ("sim_cuped", "sim_extend", "sim_novelty"):
+        life(slug)
+    begin(workspace, "sim_holdout")
+    assert holdouts(workspace, date(2026, 3, 31)) == ("sim_holdout",)
+    finding = compare_holdout(workspace, "sim_holdout", date(2026, 3, 31))
+    assert finding.status is Status.PASS
+    (row,) = [row for row in finding.evidence["comparisons"] if row["metric"] == "shop_views_3d"]
+    assert abs(row["estimate"] - true_gain("sim_holdout", "view", "everybody", "holdout")) < 3.5 * row["std_error"]
+    shipped = {one["experiment"] for one in finding.evidence["shipped"]}
+    assert shipped >= {"sim_cuped", "sim_extend"}
+    assert "sim_novelty" not in shipped  # it was held
+    assert finding.evidence["gap"] < 0
