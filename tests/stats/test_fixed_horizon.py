@@ -14,9 +14,12 @@ from trialflow.stats import (
     Alternative,
     Estimate,
     JointMoments,
+    Scale,
     critical_value,
     difference_in_means,
     fixed_horizon,
+    normal_score,
+    student_quantile,
 )
 
 
@@ -79,3 +82,60 @@ def test_the_interval_covers_as_promised() -> None:
     treatment = normal_moments(generator, runs=20_000, n=12, mean=0.5)
     interval = fixed_horizon(difference_in_means(control, treatment), level=0.9).interval
     assert_rate((interval.lower <= 0.5) & (interval.upper >= 0.5), 0.9)
+
+
+def scored(t: float, df: float) -> float:
+    one, many = np.asarray(1.0), np.asarray(df)
+    estimate = Estimate(
+        estimate=np.asarray(t),
+        std_error=one,
+        df=many,
+        control=one,
+        treatment=one,
+        control_std_error=one,
+        treatment_std_error=one,
+        estimable=np.asarray(True),
+        scale=Scale.ABSOLUTE,
+        method="given",
+    )
+    return float(normal_score(estimate))
+
+
+@pytest.mark.parametrize(("t", "df"), [(2.571, 5), (2.228, 10), (2.042, 30), (12.706, 1)])
+def test_students_two_sided_five_per_cent_points_score_as_the_normal_one(t: float, df: float) -> None:
+    # two-sided 5 % points of Student's t from its published tables
+    assert scored(t, df) == pytest.approx(1.96, abs=2e-3)
+    assert scored(-t, df) == pytest.approx(-1.96, abs=2e-3)
+
+
+@given(estimates(), LEVELS)
+def test_a_score_beyond_the_normal_critical_value_is_a_p_value_below_its_level(
+    estimate: Estimate, level: float
+) -> None:
+    effect, normal = fixed_horizon(estimate, level=level), float(critical_value(np.asarray(np.inf), level))
+    if abs(float(effect.p_value) - (1.0 - level)) > 1e-9:
+        assert (abs(float(normal_score(estimate))) > normal) == (float(effect.p_value) < 1.0 - level)
+
+
+def test_with_infinite_freedom_the_score_is_the_plain_ratio() -> None:
+    assert scored(-40.0, np.inf) == -40.0
+
+
+@given(st.floats(min_value=0.0, max_value=60.0), st.floats(min_value=1.0, max_value=1e7))
+def test_scores_are_finite_and_grow_with_the_statistic(t: float, df: float) -> None:
+    assert 0.0 <= scored(t, df) < scored(t * 1.01 + 0.01, df) < np.inf
+
+
+@given(st.floats(min_value=0.1, max_value=7.9), st.floats(min_value=2.0, max_value=1e6))
+def test_a_quantile_is_the_inverse_of_the_score(score: float, df: float) -> None:
+    assert scored(float(student_quantile(score, np.asarray(df))), df) == pytest.approx(score, rel=1e-6)
+
+
+def test_a_boundary_that_cannot_be_reached_has_no_finite_quantile() -> None:
+    assert float(student_quantile(99.0, np.asarray(5.0))) == np.inf
+    assert float(student_quantile(2.0, np.asarray(np.inf))) == 2.0
+
+
+def test_nothing_estimable_scores_nothing() -> None:
+    empty = difference_in_means(*(JointMoments.from_rows(np.zeros((0, 1))).variable(0) for _ in range(2)))
+    assert np.isnan(normal_score(empty))

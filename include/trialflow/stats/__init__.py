@@ -9,7 +9,7 @@ from trialflow.stats.aa import AaResult, rerandomise
 from trialflow.stats.confidence_sequence import asymptotic
 from trialflow.stats.cuped import CupedAdjustment, adjust
 from trialflow.stats.decay import novelty_contrast
-from trialflow.stats.fixed_horizon import critical_value, fixed_horizon
+from trialflow.stats.fixed_horizon import critical_value, fixed_horizon, normal_score, student_quantile
 from trialflow.stats.group_sequential import (
     Boundaries,
     ExitProbabilities,
@@ -73,6 +73,7 @@ __all__ = [
     "minimum_detectable_effect",
     "next_boundary",
     "non_inferiority_units",
+    "normal_score",
     "novelty_contrast",
     "planned_information",
     "pooled_z_test",
@@ -82,5 +83,6 @@ __all__ = [
     "repeated_confidence",
     "rerandomise",
     "sequential_split",
+    "student_quantile",
     "units_per_variant",
 ]

@@ -9,6 +9,8 @@ from trialflow.stats.arguments import open_share
 from trialflow.stats.moments import Floats
 from trialflow.stats.results import Alternative, Effect, Estimate, Interval
 
+SMALLEST_TAIL = 1e-290
+
 
 def fixed_horizon(
     estimate: Estimate, *, level: float, alternative: Alternative = Alternative.TWO_SIDED, null: float | Floats = 0.0
@@ -42,6 +44,35 @@ def critical_value(df: Floats, level: float) -> Floats:
     student = stdtrit(np.where(finite, df, 1.0), upper)
     critical = np.where(np.isnan(df), np.nan, np.where(finite, student, ndtri(upper)))
     return np.asarray(critical, dtype=np.float64)
+
+
+def normal_score(estimate: Estimate, *, null: float | Floats = 0.0) -> Floats:
+    """The standard normal value with the tail of the t statistic, Φ⁻¹(T_df((estimate − null) / std_error)).
+
+    Boundaries of sequential designs are made for a normal statistic; with this one a single look at Φ⁻¹(1 − α/2) rejects
+    exactly where the fixed-horizon p-value is at most α, however few units there are. Equal to the plain ratio where
+    `df` is infinite; NaN where not estimable. Beyond the smallest tail that numbers can hold, Wallace's approximation
+    (Ann. Math. Stat. 30, 1959) stands in.
+    """
+    t = (estimate.estimate - null) / estimate.std_error
+    df = np.where(np.isfinite(estimate.df), estimate.df, 1.0)
+    tail = _lower_tail(-np.abs(t), estimate.df)
+    held = tail > SMALLEST_TAIL
+    far = np.sqrt(df * np.log1p(t**2 / df)) * (8.0 * df + 1.0) / (8.0 * df + 3.0)
+    size = np.where(held, -ndtri(np.where(held, tail, 0.5)), far)
+    size = np.where(np.isinf(estimate.df), np.abs(t), size)
+    return np.asarray(np.where(np.isnan(t), np.nan, np.sign(t) * size), dtype=np.float64)
+
+
+def student_quantile(score: float | Floats, df: Floats) -> Floats:
+    """The inverse of `normal_score` for positive scores: half-width in standard errors that belongs to a boundary.
+
+    inf where the score lies beyond every tail that numbers can hold.
+    """
+    tail = ndtr(-np.asarray(score, dtype=np.float64))
+    finite, held = np.isfinite(df), tail > SMALLEST_TAIL
+    student = np.where(held, -stdtrit(np.where(finite, df, 1.0), np.where(held, tail, 0.5)), np.inf)
+    return np.asarray(np.where(np.isnan(df), np.nan, np.where(finite, student, score)), dtype=np.float64)
 
 
 def _p_value(z: Floats, df: Floats, alternative: Alternative) -> Floats:
