@@ -15,12 +15,13 @@ from trialflow.checks.completeness import stale_days
 from trialflow.checks.contrasts import Contrast, contrasts, information_of
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.history import Checked, History
-from trialflow.checks.ledger import Budget, Series, late_crossings, take_looks
-from trialflow.checks.schedule import BURN_IN_UNITS, Progress, band, efficacy_looks, progress
+from trialflow.checks.ledger import UNREACHABLE, Budget, Series, take_looks
+from trialflow.checks.schedule import BURN_IN_UNITS, Progress, band, efficacy_fractions, efficacy_looks, progress
 from trialflow.spec.experiment import Policy
 from trialflow.spec.look import Look, LookPurpose
 from trialflow.spec.promise import Promise
 from trialflow.spec.source import MomentsSource
+from trialflow.stats.fixed_horizon import student_quantile
 from trialflow.stats.moments import Floats
 from trialflow.stats.spending import SpendingFunction
 from trialflow.warehouse.summary import Summary
@@ -30,14 +31,15 @@ from trialflow.warehouse.summary import Summary
 class PrimaryPath:
     """The primary metric of one treatment over all days, under the promised policy.
 
-    `critical` has shape (day,): half-width of the anytime-valid band in standard errors. `crossed_on` is the first day
-    on which a benefit was shown and stands.
+    `critical` has shape (day,): half-width of the anytime-valid band in standard errors. `planned` is the promised
+    information, None where nothing was planned. `crossed_on` is the first day on which a benefit was shown and stands.
     """
 
     contrast: Contrast
     critical: Floats
     series: Series
     progress: Progress
+    planned: float | None
     crossed_on: date | None
 
 
@@ -46,47 +48,82 @@ def primary_paths(promise: Promise, summary: Summary, history: History) -> tuple
     name = promise.experiment.metrics.primary.metric
     stale = set(stale_days(promise, summary, name))
     drop = np.asarray([day in stale for day in summary.days])
-    return tuple(
-        _path(promise, summary, history, replace(found, estimate=masked(found.estimate, drop)))
-        for found in contrasts(promise, summary, name)
-    )
+    found = [
+        replace(contrast, estimate=masked(contrast.estimate, drop)) for contrast in contrasts(promise, summary, name)
+    ]
+    state = progress(promise.experiment, short=_is_short(promise, summary, history, found))
+    return tuple(_path(promise, summary, history, contrast, state) for contrast in found)
 
 
-def _path(promise: Promise, summary: Summary, history: History, contrast: Contrast) -> PrimaryPath:
-    experiment = promise.experiment
-    information = information_of(contrast.estimate)
-    critical = band(promise, contrast, experiment.alpha_per_treatment)
-    if experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
+def _planned(promise: Promise) -> float | None:
+    plan = promise.plan.of(promise.experiment.metrics.primary.metric)
+    return plan.planned_information if plan else None
+
+
+def _is_short(promise: Promise, summary: Summary, history: History, found: Sequence[Contrast]) -> bool:
+    """Whether the last day was reached without a benefit and short of the plan, in any treatment.
+
+    Once a look of the last day or later is on record it has settled this: restated data must not open a second budget.
+    """
+    calendar, planned = promise.experiment.calendar, _planned(promise)
+    if calendar.max_extension_days == 0 or planned is None or calendar.final_day() not in summary.days:
+        return False
+    settled = _settled(promise, history)
+    if settled is not None:
+        return settled
+    return any(_wants_more(promise, summary, history, contrast, planned) for contrast in found)
+
+
+def _settled(promise: Promise, history: History) -> bool | None:
+    """What the record says about an extension, None where it has no look of the last day or later."""
+    metric, regular = promise.experiment.metrics.primary.metric, promise.experiment.calendar.final_day()
+    looks = [
+        look
+        for look in history.looks
+        if look.purpose is LookPurpose.EFFICACY and look.metric == metric and look.as_of >= regular
+    ]
+    if not looks:
+        return None
+    all_of_it = number(promise.experiment.alpha_per_treatment) or 0.0
+    return any(look.as_of > regular or look.alpha_spent < all_of_it for look in looks)
+
+
+def _wants_more(promise: Promise, summary: Summary, history: History, contrast: Contrast, planned: float) -> bool:
+    regular = promise.experiment.calendar.final_day()
+    reached = number(float(information_of(contrast.estimate)[summary.days.index(regular)])) or 0.0
+    if reached >= planned:
+        return False
+    policy = promise.experiment.analysis.stopping.policy
+    if policy is Policy.ALWAYS_VALID:
+        critical = band(promise, contrast, promise.experiment.alpha_per_treatment)
         crossed = _first_outside(contrast, critical, summary.days)
-        state = progress(promise, information, summary.days, crossed_by_last_day=crossed is not None)
-        return PrimaryPath(
-            contrast=contrast,
-            critical=critical,
-            series=Series(taken=(), new=()),
-            progress=state,
-            crossed_on=_until(crossed, state.final_day),
-        )
-    regular = experiment.calendar.final_day()
-    interim = _looks(promise, summary, history, contrast, extended=False, interim_only=True)
-    state = progress(promise, information, summary.days, crossed_by_last_day=interim.crossed_on is not None)
-    if state.extended and experiment.analysis.stopping.policy is Policy.GROUP_SEQUENTIAL:
-        on_last_day = _looks(promise, summary, history, contrast, extended=True, interim_only=False)
-        first = on_last_day.crossed_on
-        if first is not None and first <= regular:
-            state = replace(state, extended=False, final_day=regular)
-    series = _looks(promise, summary, history, contrast, extended=state.extended, interim_only=False)
+    else:
+        # Judged at its interim boundary: the final one would be spent on an experiment that goes on.
+        crossed = _looks(promise, summary, history, contrast, extended=True).crossed_on
+    return crossed is None or crossed > regular
+
+
+def _path(promise: Promise, summary: Summary, history: History, contrast: Contrast, state: Progress) -> PrimaryPath:
+    experiment = promise.experiment
+    critical = band(promise, contrast, experiment.alpha_per_treatment)
+    series = _looks(promise, summary, history, contrast, extended=state.extended)
+    crossed = series.crossed_on
+    if experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
+        outside = _first_outside(contrast, critical, summary.days)
+        crossed = outside if outside is not None and outside <= state.final_day else None
     return PrimaryPath(
-        contrast=contrast, critical=critical, series=series, progress=state, crossed_on=series.crossed_on
+        contrast=contrast,
+        critical=critical,
+        series=series,
+        progress=state,
+        planned=_planned(promise),
+        crossed_on=crossed,
     )
 
 
-def _looks(
-    promise: Promise, summary: Summary, history: History, contrast: Contrast, *, extended: bool, interim_only: bool
-) -> Series:
+def _looks(promise: Promise, summary: Summary, history: History, contrast: Contrast, *, extended: bool) -> Series:
     experiment = promise.experiment
-    days = efficacy_looks(experiment, extended=extended)
-    final = days[-1]
-    days = days[:-1] if interim_only else days
+    information = dict(zip(summary.days, information_of(contrast.estimate).tolist(), strict=True))
     return take_looks(
         experiment=promise.slug,
         variant=contrast.variant,
@@ -100,37 +137,15 @@ def _looks(
         estimate=contrast.estimate,
         sign=contrast.metric.direction.sign,
         days=summary.days,
-        look_days=days,
-        fractions=_fractions(promise, summary, contrast, days, final),
+        look_days=efficacy_looks(experiment, extended=extended),
+        fractions=efficacy_fractions(experiment, _planned(promise), information, extended=extended),
         history=history,
     )
-
-
-def _fractions(
-    promise: Promise, summary: Summary, contrast: Contrast, days: Sequence[date], final: date
-) -> list[float]:
-    """Information fractions of the looks: 1 at the final one whatever was reached (under- and over-running)."""
-    information = information_of(contrast.estimate)
-    plan = promise.plan.of(contrast.metric.name)
-    planned = plan.planned_information if plan else None
-    position = {day: index for index, day in enumerate(summary.days)}
-    fractions = []
-    for day in days:
-        if day == final or planned is None:
-            fractions.append(1.0 if day == final else 0.0)
-        else:
-            reached = float(information[position[day]]) if day in position else 0.0
-            fractions.append(min(reached / planned, 1.0))
-    return fractions
 
 
 def _first_outside(contrast: Contrast, critical: Floats, days: Sequence[date]) -> date | None:
     z = contrast.good_z
     return next((day for day, one, bound in zip(days, z, critical, strict=True) if one >= bound), None)
-
-
-def _until(crossed: date | None, final_day: date) -> date | None:
-    return crossed if crossed is not None and crossed <= final_day else None
 
 
 def final_comparison(promise: Promise, path: PrimaryPath, summary: Summary) -> Comparison:
@@ -143,8 +158,10 @@ def final_comparison(promise: Promise, path: PrimaryPath, summary: Summary) -> C
     if policy is Policy.FIXED and is_final:
         comparison = compare(path.contrast, role="primary", level=level, with_p_value=True)
         return replace(comparison, boundary=looked.boundary if looked else None, crossed=path.crossed_on is not None)
-    if policy is Policy.GROUP_SEQUENTIAL and looked is not None:
-        comparison = compare(path.contrast, role="primary", level=level, critical=looked.boundary)
+    if policy is Policy.GROUP_SEQUENTIAL and looked is not None and looked.boundary < UNREACHABLE:
+        df = path.contrast.estimate.df[-1]
+        critical = float(student_quantile(looked.boundary, df))
+        comparison = compare(path.contrast, role="primary", level=level, critical=critical)
         return replace(comparison, boundary=looked.boundary, crossed=path.crossed_on is not None)
     critical = float(path.critical[-1])
     if not np.isfinite(critical):
@@ -164,9 +181,8 @@ def effects(promise: Promise, summary: Summary, history: History) -> Checked:
     paths = primary_paths(promise, summary, history)
     comparisons = [final_comparison(promise, path, summary) for path in paths]
     known = [comparison for comparison in comparisons if comparison.estimate is not None]
-    taken = [look for path in paths for look in path.series.taken]
     new = tuple(look for path in paths for look in path.series.new)
-    late = late_crossings(taken, history)
+    late = [look for path in paths for look in path.series.late_crossings]
     crossed = [path for path in paths if path.crossed_on is not None]
     status = Status.NO_DATA if not known else Status.WARN if late or _is_running_total(promise) else Status.PASS
     return Checked(
@@ -236,7 +252,6 @@ def _rows(path: PrimaryPath, days: Sequence[date]) -> list[dict[str, Any]]:
 
 
 def _look_row(look: Look, path: PrimaryPath) -> dict[str, Any]:
-    plan_fraction = path.progress.fraction
     return {
         "variant": look.variant,
         "day": look.as_of.isoformat(),
@@ -245,12 +260,6 @@ def _look_row(look: Look, path: PrimaryPath) -> dict[str, Any]:
         "crossed": look.crossed,
         "alpha_spent": look.alpha_spent,
         "information": look.information,
-        "fraction": number(float(look.information * plan_fraction[-1] / _last_information(path)))
-        if _last_information(path) > 0
-        else None,
+        "fraction": number(look.information / path.planned) if path.planned else None,
         "revision": look.revision,
     }
-
-
-def _last_information(path: PrimaryPath) -> float:
-    return float(information_of(path.contrast.estimate)[-1])

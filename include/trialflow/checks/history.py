@@ -15,11 +15,14 @@ class History:
 
     looks: tuple[Look, ...] = ()
 
-    def revisions(self, *, variant: str, metric: str, purpose: LookPurpose, as_of: date) -> tuple[Look, ...]:
-        """The revisions of one look, oldest first; empty when it was never taken."""
-        wanted = (variant, metric, purpose, as_of)
-        found = [look for look in self.looks if (look.variant, look.metric, look.purpose, look.as_of) == wanted]
-        return tuple(sorted(found, key=lambda look: look.revision))
+    def series(self, *, variant: str, metric: str, purpose: LookPurpose) -> dict[date, tuple[Look, ...]]:
+        """The looks of one series by day, ascending; each with its revisions, oldest first."""
+        wanted = (variant, metric, purpose)
+        found: dict[date, tuple[Look, ...]] = {}
+        for look in sorted(self.looks, key=lambda look: (look.as_of, look.revision)):
+            if (look.variant, look.metric, look.purpose) == wanted:
+                found[look.as_of] = (*found.get(look.as_of, ()), look)
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

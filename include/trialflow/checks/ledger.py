@@ -15,9 +15,10 @@ from datetime import date
 import numpy as np
 
 from trialflow.checks.comparison import number
-from trialflow.checks.contrasts import information_of, signed_z
+from trialflow.checks.contrasts import information_of
 from trialflow.checks.history import History
 from trialflow.spec.look import Look, LookPurpose
+from trialflow.stats.fixed_horizon import normal_score
 from trialflow.stats.group_sequential import next_boundary
 from trialflow.stats.results import Estimate
 from trialflow.stats.spending import SpendingFunction, alpha_spent
@@ -47,6 +48,11 @@ class Series:
         """The first look whose crossing stands: seen when the look was first taken, and not withdrawn since."""
         return next((look.as_of for look in self.taken if look.crossed), None)
 
+    @property
+    def late_crossings(self) -> tuple[Look, ...]:
+        """Looks that lie beyond their boundary only on restated data: a person must judge them."""
+        return tuple(look for look in self.taken if look.z >= look.boundary and not look.crossed)
+
 
 def take_looks(
     *,
@@ -65,100 +71,77 @@ def take_looks(
 
     `estimate` has shape (day,) with null value 0; `sign` makes the statistic positive on the side of interest;
     `fractions` are the spending times of `look_days`, in [0, 1]. A look on a day without a number is not taken: nothing
-    is spent on it. Returned looks that are revisions count as crossed only if the first record was crossed as well.
+    is spent on it, and it is not made up for once a later look is on record, because that one has had its share. Looks
+    on record count whatever is planned now. Revisions count as crossed only if the first record was crossed as well.
     """
-    z = signed_z(estimate, sign)
+    z = sign * normal_score(estimate)
     information = information_of(estimate)
     position = {day: index for index, day in enumerate(days)}
+    planned = dict(zip(look_days, fractions, strict=True))
+    recorded = history.series(variant=variant, metric=metric, purpose=budget.purpose)
+    newest = max(recorded, default=date.min)
     taken: list[Look] = []
     new: list[Look] = []
-    for day, fraction in zip(look_days, fractions, strict=True):
-        if day not in position or not np.isfinite(z[position[day]]):
-            continue
+    for day in sorted({*planned, *recorded} & {*position}):
         at = position[day]
-        mark = _fingerprint(estimate, at)
-        recorded = history.revisions(variant=variant, metric=metric, purpose=budget.purpose, as_of=day)
-        if recorded:
-            look = _revised(recorded, float(z[at]), mark)
-            if look is not recorded[-1]:
+        if day in recorded:
+            look = _revised(recorded[day], float(z[at]), _fingerprint(estimate, at))
+            if look is not recorded[day][-1]:
                 new.append(look)
-            taken.append(replace(look, crossed=look.crossed and recorded[0].crossed))
-            continue
-        look = _first(
-            experiment, variant, metric, budget, taken, day, fraction, float(z[at]), float(information[at]), mark
-        )
-        new.append(look)
-        taken.append(look)
+            taken.append(replace(look, crossed=look.crossed and recorded[day][0].crossed))
+        elif day > newest and np.isfinite(z[at]):
+            boundary, spent = _spend(budget, taken, float(information[at]), planned[day])
+            statistic = number(float(z[at])) or 0.0
+            look = Look(
+                experiment=experiment,
+                variant=variant,
+                metric=metric,
+                purpose=budget.purpose,
+                as_of=day,
+                information=number(float(information[at])) or 0.0,
+                alpha_spent=spent,
+                boundary=boundary,
+                z=statistic,
+                crossed=statistic >= boundary,
+                data_fingerprint=_fingerprint(estimate, at),
+            )
+            new.append(look)
+            taken.append(look)
     return Series(taken=tuple(taken), new=tuple(new))
 
 
-def _first(
-    experiment: str,
-    variant: str,
-    metric: str,
-    budget: Budget,
-    past: Sequence[Look],
-    day: date,
-    fraction: float,
-    z: float,
-    information: float,
-    mark: str,
-) -> Look:
+def _spend(budget: Budget, past: Sequence[Look], information: float, fraction: float) -> tuple[float, float]:
+    """The boundary of the next look and the alpha spent with it, cumulative.
+
+    Information that did not grow does not stop a look: a final one must be able to spend what is left.
+    """
     spent = float(alpha_spent(budget.spending, min(fraction, 1.0), budget.alpha, budget.sides))
-    before = past[-1].alpha_spent if past else 0.0
-    floor = past[-1].information if past else 0.0
-    boundary = UNREACHABLE
-    if information > floor:
-        boundary = next_boundary(
-            past_information=[look.information for look in past],
-            past_boundaries=[_reach(look.boundary) for look in past],
-            past_alpha_spent=[look.alpha_spent for look in past],
-            information=information,
-            alpha_to_spend=spent,
-            sides=budget.sides,
-        )
-    if not boundary < UNREACHABLE:
-        # Nothing could be stopped here, so nothing is spent: the share stays for the looks to come.
-        boundary, spent, information = UNREACHABLE, before, max(information, floor)
-    return Look(
-        experiment=experiment,
-        variant=variant,
-        metric=metric,
-        purpose=budget.purpose,
-        as_of=day,
-        information=number(information) or 0.0,
-        alpha_spent=number(spent) or 0.0,
-        boundary=number(boundary) or UNREACHABLE,
-        z=number(z) or 0.0,
-        crossed=bool(z >= boundary),
-        data_fingerprint=mark,
+    boundary = next_boundary(
+        past_information=[look.information for look in past],
+        past_boundaries=[np.inf if look.boundary >= UNREACHABLE else look.boundary for look in past],
+        past_alpha_spent=[look.alpha_spent for look in past],
+        information=information,
+        alpha_to_spend=spent,
+        sides=budget.sides,
     )
+    if np.isfinite(boundary):
+        return number(boundary) or UNREACHABLE, number(spent) or 0.0
+    # Nothing could be stopped here, so nothing is spent: the share stays for the looks to come.
+    return UNREACHABLE, past[-1].alpha_spent if past else 0.0
 
 
 def _revised(recorded: Sequence[Look], z: float, mark: str) -> Look:
+    """The look as restated data have it; data that are gone change nothing."""
     last = recorded[-1]
-    if last.data_fingerprint == mark:
+    if last.data_fingerprint == mark or not np.isfinite(z):
         return last
+    statistic = number(z) or 0.0
     return replace(
-        last, z=number(z) or 0.0, crossed=bool(z >= last.boundary), data_fingerprint=mark, revision=last.revision + 1
+        last, z=statistic, crossed=statistic >= last.boundary, data_fingerprint=mark, revision=last.revision + 1
     )
 
 
-def _reach(boundary: float) -> float:
-    return np.inf if boundary >= UNREACHABLE else boundary
-
-
 def _fingerprint(estimate: Estimate, at: int) -> str:
-    text = f"{float(estimate.estimate[at]):.10g}|{float(estimate.std_error[at]):.10g}"
+    numbers = (estimate.estimate[at], estimate.std_error[at], estimate.df[at])
+    text = "|".join(f"{float(value):.10g}" for value in numbers)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def late_crossings(taken: Sequence[Look], history: History) -> tuple[Look, ...]:
-    """Looks that lie beyond their boundary only on restated data: a person must judge them."""
-    late = []
-    for look in taken:
-        revisions = history.revisions(variant=look.variant, metric=look.metric, purpose=look.purpose, as_of=look.as_of)
-        first_crossed = revisions[0].crossed if revisions else look.crossed
-        if look.z >= look.boundary and not first_crossed:
-            late.append(look)
-    return tuple(late)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -21,32 +21,38 @@ BURN_IN_UNITS = 100  # a confidence sequence is asymptotic: below this many unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where an experiment stands on its information scale.
+    """Where an experiment stands in its calendar, one answer for all treatments.
 
-    `fraction` has shape (day,): information / planned, NaN where none was planned. `extended` says that the last day was
-    reached short of the plan with extension days left; `final_day` is the as_of of the last look that follows from it.
+    `extended` says that the last day was reached short of the planned information with extension days left; `final_day`
+    is the as_of of the last look that follows from it.
     """
 
-    fraction: Floats
     extended: bool
     final_day: date
 
 
-def progress(promise: Promise, information: Floats, days: Sequence[date], *, crossed_by_last_day: bool) -> Progress:
-    """Fold the path of information (shape (day,), of the primary metric) into the state of the calendar."""
-    calendar = promise.experiment.calendar
-    plan = promise.plan.of(promise.experiment.metrics.primary.metric)
-    planned = plan.planned_information if plan else None
-    fraction = np.asarray(information, dtype=np.float64) / planned if planned else np.full(len(days), np.nan)
-    regular = calendar.final_day()
-    short = (
-        calendar.max_extension_days > 0
-        and planned is not None
-        and regular in days
-        and bool(fraction[list(days).index(regular)] < 1.0)
-        and not crossed_by_last_day
-    )
-    return Progress(fraction=fraction, extended=short, final_day=calendar.final_day(extended=short))
+def progress(experiment: Experiment, *, short: bool) -> Progress:
+    """The state of the calendar when the last day was reached `short` of the planned information, or not."""
+    extended = short and experiment.calendar.max_extension_days > 0
+    return Progress(extended=extended, final_day=experiment.calendar.final_day(extended=extended))
+
+
+def efficacy_fractions(
+    experiment: Experiment, planned: float | None, information: Mapping[date, float], *, extended: bool
+) -> list[float]:
+    """Spending time of each efficacy look: its share of the planned information, 1 at the final look whatever it reached.
+
+    An interim look never spends faster than the regular calendar passes: traffic above the plan must not use up the alpha
+    before the final look, which has the most data. Without planned information interim looks spend nothing.
+    """
+    days = efficacy_looks(experiment, extended=extended)
+    first, regular = experiment.calendar.first_day, experiment.calendar.final_day()
+    length = (regular - first).days + 1
+    shares = [information.get(day, 0.0) / planned if planned else 0.0 for day in days]
+    passed = [((day - first).days + 1) / length for day in days]
+    return [
+        1.0 if day == days[-1] else min(share, gone, 1.0) for day, share, gone in zip(days, shares, passed, strict=True)
+    ]
 
 
 def calendar_fractions(experiment: Experiment, days: Sequence[date]) -> list[float]:
