@@ -76,7 +76,8 @@ def _seed(promise: Promise, metric: str) -> int:
 def _row(promise: Promise, found: BucketSummary, *, metrics: int) -> dict[str, Any]:
     analysis = promise.experiment.analysis
     metric = promise.metrics[found.metric]
-    shares = promise.experiment.weights_on(promise.experiment.calendar.first_day)
+    # The shares of most of the data: a ramp may begin with a sliver, or with nothing, in treatment.
+    shares = promise.experiment.weights_on(promise.experiment.calendar.last_day)
     control, treatment = shares[promise.experiment.control.name], shares[promise.experiment.treatments[0].name]
     result = rerandomise(
         found.moments,

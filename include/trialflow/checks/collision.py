@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.history import Checked
 from trialflow.errors import Problem
-from trialflow.spec.experiment import Experiment
+from trialflow.spec.experiment import Calendar, Experiment
 
 
 def overlapping(experiment: Experiment, others: Sequence[Experiment]) -> tuple[Experiment, ...]:
@@ -19,9 +19,14 @@ def overlapping(experiment: Experiment, others: Sequence[Experiment]) -> tuple[E
         for other in others
         if other.slug != experiment.slug
         and other.layer == experiment.layer
-        and other.calendar.first_day <= calendar.last_day
-        and calendar.first_day <= other.calendar.last_day
+        and other.calendar.first_day <= _held_until(calendar)
+        and calendar.first_day <= _held_until(other.calendar)
     )
+
+
+def _held_until(calendar: Calendar) -> date:
+    """The last day on which units may enter: the promised extension is the experiment's too, should it need it."""
+    return calendar.last_day + timedelta(days=calendar.max_extension_days)
 
 
 def collision_problems(experiment: Experiment, others: Sequence[Experiment], where: str) -> tuple[Problem, ...]:
@@ -32,7 +37,7 @@ def collision_problems(experiment: Experiment, others: Sequence[Experiment], whe
             field="layer",
             value=experiment.layer,
             message=(
-                f"{other.slug} holds this layer from {other.calendar.first_day} to {other.calendar.last_day}, "
+                f"{other.slug} holds this layer from {other.calendar.first_day} to {_held_until(other.calendar)}, "
                 "so both would share units"
             ),
             cure="choose another layer or other dates",

@@ -67,7 +67,7 @@ def compare(
     fixed = fixed_horizon(now, level=level)
     half = float(fixed.interval.upper - now.estimate) if critical is None else critical * float(now.std_error)
     reach = half / float(now.std_error) if float(now.std_error) > 0 else 0.0
-    relative = relative_effect(now, critical=reach, level=level)
+    relative = relative_effect(now, critical=reach, level=level, shared_variance=contrast.shared_variance[index])
     plain = at_day(contrast.unadjusted, index)
     reduction = contrast.variance_reduction
     return replace(

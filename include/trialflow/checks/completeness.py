@@ -80,7 +80,9 @@ def completeness(promise: Promise, summary: Summary) -> Checked:
                 "mixed_units": mixed,
                 "days": len(summary.days),
             },
-            next_step="" if status is Status.PASS else "Ask the owner of the source to load the day again, then re-run it.",
+            next_step=""
+            if status is Status.PASS
+            else "Ask the owner of the source to load the day again, then re-run it.",
         )
     )
 
@@ -115,7 +117,9 @@ def _metric_problems(promise: Promise, summary: Summary) -> list[tuple[date, str
             continue
         odd = f"{name} moved in one variant and not, or twice, in another"
         problems += [(day, odd) for day in stale_days(promise, summary, name)]
-        problems += [(day, f"{name} has no events at all") for day in _silent_days(promise, summary, found)]
+        problems += [
+            (day, f"{name} has no events in at least one variant") for day in _silent_days(promise, summary, found)
+        ]
     return problems
 
 
@@ -130,16 +134,20 @@ def _is_due(promise: Promise, summary: Summary, name: str) -> bool:
 
 
 def _silent_days(promise: Promise, summary: Summary, found: MetricSummary) -> list[date]:
-    """Days on which units matured but their values add up to nothing, after days on which they did not: lost logs."""
+    """Days on which units matured but the values of an arm add up to nothing, after days on which they did not: lost logs.
+
+    What is expected is counted in units that have a value, grown × mean² / variance, so that a metric in cents and one in
+    euros are judged alike: for a rare event it is the number of events.
+    """
     if promise.source.grain is not Grain.UNITS:
         return []
-    totals = (found.moments.mean[..., 0] * found.moments.n).sum(axis=1)
-    counts = found.moments.n.sum(axis=1)
-    grown, gained = np.diff(counts), np.diff(totals)
-    before = totals[:-1]
-    expected = np.where(counts[:-1] > 0, before / np.maximum(counts[:-1], 1.0), 0.0) * grown
-    silent = (grown > 0) & (np.abs(gained) < 1e-9 * np.maximum(np.abs(before), 1.0)) & (expected > MINIMUM_EXPECTED)
-    return [summary.days[index + 1] for index in np.flatnonzero(silent)]
+    values = found.moments.variable(0)
+    totals = values.mean * values.n
+    grown, gained = np.diff(values.n, axis=0), np.diff(totals, axis=0)
+    mean, variance = values.mean[:-1], np.nan_to_num(values.variance[:-1])
+    expected = np.where(variance > 0, grown * mean**2 / np.where(variance > 0, variance, 1.0), grown * (mean != 0.0))
+    silent = (np.abs(gained) < 1e-9 * np.maximum(np.abs(totals[:-1]), 1e-300)) & (expected > MINIMUM_EXPECTED)
+    return [summary.days[index + 1] for index in np.flatnonzero(silent.any(axis=1))]
 
 
 MINIMUM_EXPECTED = 10.0  # fewer expected events than this may be missing by chance

@@ -79,7 +79,8 @@ def bucket_estimator(promise: Promise, metric: Metric, variables: tuple[str, ...
 class Contrast:
     """One treatment against control on one metric and segment, per day: arrays of shape (day,).
 
-    `estimate` is the one the verdict uses (CUPED-adjusted where promised), `unadjusted` the plain one.
+    `estimate` is the one the verdict uses (CUPED-adjusted where promised), `unadjusted` the plain one. `shared_variance`
+    is the variance of what both adjusted means have in common; relative effects and margins need it.
     """
 
     variant: str
@@ -89,6 +90,7 @@ class Contrast:
     unadjusted: Estimate
     n_control: Floats
     n_treatment: Floats
+    shared_variance: Floats
     variance_reduction: Floats | None = None
 
     @property
@@ -121,20 +123,18 @@ def contrasts(
     metric = promise.metrics[metric_name]
     control = summary.variants.index(experiment.control.name)
     return tuple(
-        _contrast(promise, metric, found, control=control, treatment=summary.variants.index(variant.name))
+        _contrast(promise, metric, found, variant.name, control=control, treatment=summary.variants.index(variant.name))
         for variant in experiment.treatments
     )
 
 
 def _contrast(
-    promise: Promise, metric: Metric, found: MetricSummary, *, control: int, treatment: int
+    promise: Promise, metric: Metric, found: MetricSummary, variant: str, *, control: int, treatment: int
 ) -> Contrast:
     moments = found.moments
     arm_c, arm_t = moments.take(slice(None), control), moments.take(slice(None), treatment)
     plain = DESIGNS[promise.experiment.design].estimators[metric.kind](arm_c, arm_t)
-    names = {variant.name: index for index, variant in enumerate(promise.experiment.variants)}
-    variant = next(name for name, index in names.items() if index == treatment)
-    estimate, reduction = plain, None
+    estimate, reduction, shared = plain, None, np.zeros(arm_c.n.shape)
     if found.variables == ("value", "pre"):
         adjustment = adjust(moments)
         adjusted = adjustment.moments
@@ -143,7 +143,7 @@ def _contrast(
             kind(n=adjusted.n[:, control], mean=adjusted.mean[:, control], m2=adjusted.m2[:, control]),
             kind(n=adjusted.n[:, treatment], mean=adjusted.mean[:, treatment], m2=adjusted.m2[:, treatment]),
         )
-        reduction = adjustment.variance_reduction
+        reduction, shared = adjustment.variance_reduction, adjustment.shared_variance
     return Contrast(
         variant=variant,
         metric=metric,
@@ -152,5 +152,6 @@ def _contrast(
         unadjusted=plain,
         n_control=arm_c.n,
         n_treatment=arm_t.n,
+        shared_variance=shared,
         variance_reduction=reduction,
     )

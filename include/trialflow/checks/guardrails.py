@@ -30,15 +30,14 @@ class _Result:
     comparison: Comparison
     shown_on: date | None = None
     looks: tuple[Look, ...] = ()
+    late: tuple[Look, ...] = ()
 
 
 def guarded_contrasts(promise: Promise, summary: Summary, metric: str) -> tuple[Contrast, ...]:
     """The contrasts of one metric without the days on which its data stands still."""
     stale = set(stale_days(promise, summary, metric))
     drop = np.asarray([day in stale for day in summary.days])
-    return tuple(
-        replace(found, estimate=masked(found.estimate, drop)) for found in contrasts(promise, summary, metric)
-    )
+    return tuple(replace(found, estimate=masked(found.estimate, drop)) for found in contrasts(promise, summary, metric))
 
 
 def against_margin(guardrail: Guardrail, contrast: Contrast) -> Estimate:
@@ -48,6 +47,7 @@ def against_margin(guardrail: Guardrail, contrast: Contrast) -> Estimate:
         direction_sign=contrast.metric.direction.sign,
         absolute=guardrail.margin.absolute,
         relative=guardrail.margin.relative,
+        shared_variance=contrast.shared_variance,
     )
 
 
@@ -92,7 +92,7 @@ def _compared(
     comparison = replace(
         base, non_inferior=series.crossed_on is not None, boundary=on_look.boundary if on_look else None
     )
-    return _Result(comparison=comparison, shown_on=series.crossed_on, looks=series.new)
+    return _Result(comparison=comparison, shown_on=series.crossed_on, looks=series.new, late=series.late_crossings)
 
 
 def _always_valid(
@@ -124,6 +124,7 @@ def guardrails(promise: Promise, summary: Summary, history: History, *, extended
         f"{one.comparison.variant}|{one.comparison.metric}": one.shown_on.isoformat() if one.shown_on else None
         for one in results
     }
+    late = [look for result in results for look in result.late]
     status, headline = _judge(promise, comparisons)
     return Checked(
         finding=Finding(
@@ -135,6 +136,7 @@ def guardrails(promise: Promise, summary: Summary, history: History, *, extended
             evidence={
                 "comparisons": [comparison.document() for comparison in comparisons],
                 "shown_on": shown_on,
+                "late_crossings": [look.as_of.isoformat() for look in late],
                 "alpha": promise.experiment.analysis.guardrail_alpha,
             },
             next_step="Keep the experiment running to its next planned look." if status is Status.WARN else "",
@@ -147,10 +149,11 @@ def _judge(promise: Promise, comparisons: Sequence[Comparison]) -> tuple[Status,
     promised = promise.experiment.metrics.guardrails
     if not promised:
         return Status.NOT_APPLICABLE, "The promise names no guardrail."
-    missing = [comparison.metric for comparison in comparisons if comparison.estimate is None]
-    if missing or not comparisons:
-        names = ", ".join(dict.fromkeys(missing)) or ", ".join(guardrail.metric for guardrail in promised)
-        return Status.NO_DATA, f"There is no number for {names}."
+    known = {(one.metric, one.variant) for one in comparisons if one.estimate is not None}
+    wanted = [(guardrail.metric, variant.name) for guardrail in promised for variant in promise.experiment.treatments]
+    missing = dict.fromkeys(metric for metric, variant in wanted if (metric, variant) not in known)
+    if missing:
+        return Status.NO_DATA, f"There is no number for {', '.join(missing)}."
     open_ones = [f"{one.metric} ({one.variant})" for one in comparisons if not one.non_inferior]
     if open_ones:
         return Status.WARN, f"Not yet shown to be within the margin: {', '.join(open_ones)}."

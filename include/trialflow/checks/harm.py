@@ -71,6 +71,7 @@ def harm(promise: Promise, summary: Summary, history: History) -> Checked:
     comparisons: list[dict[str, object]] = []
     looks: list[Look] = []
     harmful: list[tuple[date, str, str]] = []
+    late: list[Look] = []
     for contrast, moved, guardrail in _targets(promise, summary):
         series = _series(promise, summary, history, contrast, moved)
         last = series.taken[-1] if series.taken else None
@@ -86,19 +87,27 @@ def harm(promise: Promise, summary: Summary, history: History) -> Checked:
             ).document()
         )
         looks += series.new
+        late += series.late_crossings
         if series.crossed_on:
             harmful.append((series.crossed_on, contrast.variant, contrast.metric.name))
-    return Checked(finding=_finding(promise, summary, comparisons, harmful), looks=tuple(looks))
+    return Checked(finding=_finding(promise, summary, comparisons, harmful, late), looks=tuple(looks))
 
 
 def _finding(
-    promise: Promise, summary: Summary, comparisons: list[dict[str, object]], harmful: list[tuple[date, str, str]]
+    promise: Promise,
+    summary: Summary,
+    comparisons: list[dict[str, object]],
+    harmful: list[tuple[date, str, str]],
+    late: list[Look],
 ) -> Finding:
     harmful.sort()
     known = [one for one in comparisons if one["estimate"] is not None]
     if harmful:
         day, variant, metric = harmful[0]
         status, headline = Status.FAIL, f"{variant} harms {metric}: its harm boundary was crossed on {day}."
+    elif late:
+        status = Status.WARN
+        headline = f"{late[0].metric}: the harm boundary is crossed only on restated data; a person must judge it."
     elif not known:
         status, headline = Status.NO_DATA, "There is no number to look for harm in yet."
     else:
@@ -114,6 +123,7 @@ def _finding(
             "harmful": [
                 {"day": day.isoformat(), "variant": variant, "metric": metric} for day, variant, metric in harmful
             ],
+            "late_crossings": [look.as_of.isoformat() for look in late],
             "alpha": promise.experiment.analysis.harm_alpha,
         },
         next_step="Stop the variant: return its share to control, then read the memo." if harmful else "",

@@ -39,7 +39,8 @@ def holdout(promise: Promise, summary: Summary, shipped: Sequence[Shipped]) -> C
     evidence = {
         "comparisons": [one.document() for one in comparisons],
         "shipped": [
-            {"experiment": one.experiment, "estimate": number(one.estimate), "exposure": one.exposure} for one in shipped
+            {"experiment": one.experiment, "estimate": number(one.estimate), "exposure": one.exposure}
+            for one in shipped
         ],
         "shipped_sum": number(promised),
         "shipped_std_error": number(promised_error),

@@ -15,7 +15,9 @@ from trialflow.stats.means import difference_in_means
 from trialflow.stats.moments import Moments
 from trialflow.warehouse.summary import LifetimeSummary
 
-EXPLAINED_STEP = "Record why the change is expected in an amendment, or let the experiment run until the effect is level."
+EXPLAINED_STEP = (
+    "Record why the change is expected in an amendment, or let the experiment run until the effect is level."
+)
 
 
 def not_applicable(promise: Promise, as_of: date, reason: str) -> Checked:
@@ -35,7 +37,7 @@ def not_applicable(promise: Promise, as_of: date, reason: str) -> Checked:
 def novelty(promise: Promise, summary: LifetimeSummary, as_of: date) -> Checked:
     """Late minus early effect per unit, a difference in differences in which seasons cancel (methods §9).
 
-    A change against the direction of the effect is fading (novelty), along it is growing (primacy). FAIL only where the
+    A change against the metric's good direction is fading (novelty), one along it is growing (primacy). FAIL only where the
     promise requires a level effect and nobody explained the change.
     """
     policy = promise.experiment.analysis.novelty
@@ -110,7 +112,7 @@ def _finding(
             "policy": policy.policy,
             "explained": policy.explained,
         },
-        next_step=EXPLAINED_STEP if status in (Status.FAIL, Status.WARN) and fading else "",
+        next_step=EXPLAINED_STEP if fading and not policy.explained else "",
         blocks=status is Status.FAIL,
     )
 
@@ -123,7 +125,10 @@ def _judge(
         return Status.NO_DATA, f"No unit has been observed for {summary.horizon_days} days yet."
     names = ", ".join(row["variant"] for row in fading or changed)
     if fading and policy.policy == "required" and not policy.explained:
-        return Status.FAIL, f"The effect on {summary.metric} fades with days since first exposure ({names}), unexplained."
+        return (
+            Status.FAIL,
+            f"The effect on {summary.metric} fades with days since first exposure ({names}), unexplained.",
+        )
     if fading:
         return Status.WARN, f"The effect on {summary.metric} fades with days since first exposure ({names})."
     if changed:

@@ -228,7 +228,9 @@ def power(promise: Promise, made: Plan, as_of: date) -> Checked:
                 "needed_units": needed,
                 "expected_units": expected,
                 "units_per_day": made.units_per_day,
-                "expected_end": enough_by(experiment, made, needed).isoformat() if needed and made.units_per_day else None,
+                "expected_end": enough_by(experiment, made, needed).isoformat()
+                if needed and made.units_per_day
+                else None,
             },
         )
     )

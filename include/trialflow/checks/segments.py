@@ -34,7 +34,10 @@ def segments(promise: Promise, summary: Summary) -> Checked:
     alpha = experiment.analysis.alpha
     sign = promise.metrics[metric].direction.sign
     judged = [
-        replace(one, crossed=one.adjusted_p_value is not None and one.adjusted_p_value <= alpha and _good(one.estimate, sign))
+        replace(
+            one,
+            crossed=one.adjusted_p_value is not None and one.adjusted_p_value <= alpha and _good(one.estimate, sign),
+        )
         for one in comparisons
     ]
     found = [f"{one.segment_dimension} = {one.segment_value} ({one.variant})" for one in judged if one.crossed]
