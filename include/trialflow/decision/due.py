@@ -21,7 +21,12 @@ def dues(promise: Promise, findings: Mapping[str, Finding], as_of: date) -> tupl
     candidates = sorted(
         (
             found
-            for found in (_split(findings), _harm(findings), _benefit(promise, findings), *_last_looks(promise, findings))
+            for found in (
+                _split(findings),
+                _harm(findings),
+                _benefit(promise, findings),
+                *_last_looks(promise, findings),
+            )
             if found is not None and found.as_of <= as_of
         ),
         key=lambda found: found.as_of,
@@ -30,12 +35,9 @@ def dues(promise: Promise, findings: Mapping[str, Finding], as_of: date) -> tupl
         return ()
     first = candidates[0]
     after = [found for found in candidates if found.as_of > first.as_of]
-    return (first, after[0]) if _only_extends(promise, findings, first) and after else (first,)
-
-
-def _only_extends(promise: Promise, findings: Mapping[str, Finding], first: Due) -> bool:
     extended = "effects" in findings and bool(findings["effects"].evidence.get("extended"))
-    return extended and first.as_of == promise.experiment.calendar.final_day()
+    only_extends = extended and first == _last_day(promise)
+    return (first, after[0]) if only_extends and after else (first,)
 
 
 def _split(findings: Mapping[str, Finding]) -> Due | None:
@@ -74,11 +76,15 @@ def _guarded_on(promise: Promise, finding: Finding | None, variant: str) -> date
     return max(known) if len(known) == len(days) else None
 
 
+def _last_day(promise: Promise) -> Due:
+    return Due(as_of=promise.experiment.calendar.final_day(), why="the last day is reached")
+
+
 def _last_looks(promise: Promise, findings: Mapping[str, Finding]) -> tuple[Due | None, ...]:
-    regular = promise.experiment.calendar.final_day()
-    looks = [Due(as_of=regular, why="the last day is reached")]
+    regular = _last_day(promise)
+    looks = [regular]
     if "effects" in findings and findings["effects"].status is not Status.NOT_APPLICABLE:
         final = date.fromisoformat(findings["effects"].evidence["final_day"])
-        if final > regular:
+        if final > regular.as_of:
             looks.append(Due(as_of=final, why="the last day of the extension is reached"))
     return tuple(looks)

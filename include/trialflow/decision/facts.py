@@ -11,6 +11,7 @@ from trialflow.checks.finding import Finding, Status
 from trialflow.spec.promise import Promise
 
 REQUIRED = ("srm", "completeness", "effects", "harm")
+SAYS_NOTHING = frozenset({Status.NO_DATA, Status.NOT_APPLICABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ def facts(promise: Promise, findings: Mapping[str, Finding], variant: str) -> Fa
     """Read the answers about one treatment out of the findings of one as_of."""
     primary = _comparison(findings.get("effects"), variant)
     segment = _winning_segment(findings.get("segments"), variant)
+    short = _extends(findings.get("information"))
     rules = promise.experiment.decision
     return Facts(
         variant=variant,
@@ -44,8 +46,9 @@ def facts(promise: Promise, findings: Mapping[str, Finding], variant: str) -> Fa
         benefit_shown=_crossed(findings.get("effects"), variant),
         guardrails_shown=not rules.require_guardrails or _guarded(promise, findings.get("guardrails"), variant),
         novelty_unexplained=_has(findings.get("novelty"), Status.FAIL),
-        segment_shown=rules.allow_partial and bool(segment),
-        information_short=_extends(findings.get("information")),
+        # Segments are tested once, at the last look: a test on an extendable day would be a second one without alpha.
+        segment_shown=rules.allow_partial and bool(segment) and not short,
+        information_short=short,
         worthwhile_excluded=_excludes_minimum(promise, primary),
         winning_segment=segment,
         effect=_gain(promise, primary),
@@ -53,13 +56,12 @@ def facts(promise: Promise, findings: Mapping[str, Finding], variant: str) -> Fa
 
 
 def missing_evidence(promise: Promise, findings: Mapping[str, Finding]) -> tuple[str, ...]:
-    """Names of checks without which nothing may be shipped: not made, without data, or failed for lack of it."""
+    """Names of checks without which nothing may be shipped: not made, without an answer, or on data not to be trusted."""
     asked = [*REQUIRED, *(("guardrails",) if promise.experiment.metrics.guardrails else ())]
     if promise.experiment.analysis.novelty.policy == "required":
         asked.append("novelty")
-    gone = [name for name in asked if name not in findings or findings[name].status is Status.NO_DATA]
-    if _has(findings.get("completeness"), Status.FAIL):
-        gone.append("completeness")
+    gone = [name for name in asked if name not in findings or findings[name].status in SAYS_NOTHING]
+    gone += [name for name in ("completeness", "lock") if _has(findings.get(name), Status.FAIL)]
     return tuple(dict.fromkeys(gone))
 
 

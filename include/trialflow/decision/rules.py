@@ -15,7 +15,10 @@ from trialflow.decision.facts import Facts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One row: when it applies, the verdict, the sentence of the reason, and the checks it cites."""
+    """One row: when it applies, the verdict, the sentence of the reason, and the checks it cites.
+
+    The sentence stands on the first of them. A rule about missing evidence names none: it cites what is missing.
+    """
 
     verdict: Verdict
     applies: Callable[[Facts], bool]
@@ -45,7 +48,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         verdict=Verdict.SHIP,
         applies=lambda facts: facts.benefit_shown and _sound(facts),
-        reason="The benefit on the primary metric is shown by the promised rule, and every guardrail is within its margin.",
+        reason="The benefit on the primary metric is shown by the promised rule.",
         checks=("effects", "guardrails"),
     ),
     Rule(
@@ -64,7 +67,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.HOLD,
         applies=lambda facts: facts.evidence_missing,
         reason="Evidence that the promise requires is missing.",
-        checks=("completeness", "effects", "guardrails", "novelty"),
+        checks=(),
         hold_reason=HoldReason.EVIDENCE_MISSING,
     ),
     Rule(

@@ -2,57 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from trialflow.checks.finding import Finding, Status
-from trialflow.decision.decision import Decision, Reason, Verdict
-from trialflow.decision.facts import facts, missing_evidence
+from trialflow.decision.decision import Decision, HoldReason, Reason, Verdict
+from trialflow.decision.facts import Facts, facts, missing_evidence
 from trialflow.decision.rules import PRECEDENCE, Rule, rule_for
 from trialflow.spec.promise import Promise
+
+WARNINGS = ("srm_final", "lock")  # said whatever the verdict rests on
 
 
 def weigh(promise: Promise, as_of: date, findings: Mapping[str, Finding]) -> Decision:
     """The verdict of the promised rules; recommended, unsigned.
 
-    Each treatment is judged alone; the verdict of the experiment is the one of highest precedence, and among several
-    treatments that share it the one with the largest gain on the primary metric is named.
+    Each treatment is judged alone; the verdict of the experiment is the one of highest precedence. Among several
+    treatments that share it the one with the largest gain on the primary metric is named, for a ROLLBACK the one with the
+    largest loss.
     """
     judged = [
         (found, rule_for(found))
         for found in (facts(promise, findings, variant.name) for variant in promise.experiment.treatments)
     ]
-    winner, rule = min(judged, key=lambda pair: (PRECEDENCE.index(pair[1].verdict), -pair[0].effect))
+    named, rule = min(judged, key=_rank)
     names_variant = rule.verdict in (Verdict.SHIP, Verdict.PARTIAL, Verdict.ROLLBACK)
     return Decision(
         experiment=promise.slug,
         as_of=as_of,
         verdict=rule.verdict,
         hold_reason=rule.hold_reason,
-        variant=winner.variant if names_variant else "",
-        segment=winner.winning_segment if rule.verdict is Verdict.PARTIAL else "",
-        reasons=_reasons(promise, rule, findings),
+        variant=named.variant if names_variant else "",
+        segment=named.winning_segment if rule.verdict is Verdict.PARTIAL else "",
+        reasons=_reasons(rule, findings, missing_evidence(promise, findings)),
         findings={name: finding.fingerprint for name, finding in sorted(findings.items())},
         by_variant={found.variant: str(one.verdict) for found, one in judged},
     )
 
 
-def _reasons(promise: Promise, rule: Rule, findings: Mapping[str, Finding]) -> tuple[Reason, ...]:
-    """The rule's own sentence on its first finding, then each cited finding's headline, then standing warnings."""
-    missing = missing_evidence(promise, findings)
-    cited = [name for name in rule.checks if name in findings] or sorted(findings)[:1]
-    reasons = [Reason(text=rule.reason, check=cited[0], finding=findings[cited[0]].fingerprint)] if cited else []
-    for name in cited:
-        finding = findings[name]
-        worth_saying = finding.status is not Status.NOT_APPLICABLE and (
-            rule.hold_reason is None or name not in missing or finding.status is not Status.PASS
-        )
-        if worth_saying:
-            reasons.append(Reason(text=finding.headline, check=name, finding=finding.fingerprint))
-    for name in ("srm_final", "lock"):
-        finding_or_none = findings.get(name)
-        if finding_or_none is not None and finding_or_none.status in (Status.WARN, Status.FAIL):
-            reasons.append(
-                Reason(text=finding_or_none.headline, check=name, finding=finding_or_none.fingerprint)
-            )
-    return tuple(reasons)
+def _rank(judged: tuple[Facts, Rule]) -> tuple[int, float]:
+    found, rule = judged
+    return PRECEDENCE.index(rule.verdict), found.effect if rule.verdict is Verdict.ROLLBACK else -found.effect
+
+
+def _reasons(rule: Rule, findings: Mapping[str, Finding], missing: Sequence[str]) -> tuple[Reason, ...]:
+    """The rule's sentence on its first finding, what each cited finding says itself, then standing warnings."""
+    text, names = rule.reason, rule.checks
+    if rule.hold_reason is HoldReason.EVIDENCE_MISSING:
+        text, names = f"{rule.reason.removesuffix('.')}: {', '.join(missing)}.", tuple(missing)
+    made = [findings[name] for name in names if name in findings]
+    warned = [findings[name] for name in WARNINGS if name in findings and name not in names]
+    said = [one for one in made if one.status is not Status.NOT_APPLICABLE]
+    said += [one for one in warned if one.status in (Status.WARN, Status.FAIL)]
+    # A check that was never made cannot be cited; the sentence then stands on the first finding there is.
+    ground = made[:1] or [findings[name] for name in sorted(findings)[:1]]
+    return tuple(
+        Reason(text=sentence, check=one.check, finding=one.fingerprint)
+        for sentence, one in [*((text, one) for one in ground), *((one.headline, one) for one in said)]
+    )
