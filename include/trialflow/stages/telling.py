@@ -17,6 +17,7 @@ from trialflow.spec.promise import Promise
 from trialflow.stages.workspace import Workspace, registered
 
 LOUD = frozenset({Status.FAIL, Status.NO_DATA})
+HEALTH = LOUD | {Status.PASS, Status.WARN}  # what was not judged on a day neither heals nor breaks anything
 INTEGRITY = frozenset({"srm", "completeness", "lock", "aa"})
 EXTENSIONS = {"markdown": "md", "html": "html", "slack": "json"}
 
@@ -78,16 +79,21 @@ def thread_of(slug: str) -> str:
 
 
 def alert_messages(registry: Registry, promise: Promise, findings: Sequence[Finding], as_of: date) -> list[Message]:
-    """One message per check whose status changed into or out of trouble since the last day on record before this one."""
-    earlier: dict[str, Finding] = {}
-    for finding in sorted(registry.findings(promise.slug), key=lambda finding: finding.as_of):
-        if finding.as_of < as_of:
-            earlier[finding.check] = finding
+    """One message per check whose status changed into or out of trouble.
+
+    Compared is with the record: with the same day as it stood before (a run that heals a day says so), else with the last
+    day before it. What a later day has told already is not told again, so backfills do not repeat themselves. So a message
+    says what was news when it was written, while a finding never depends on the order of days.
+    """
+    first = promise.experiment.calendar.first_day
+    begin = first if as_of >= first else date.min  # an amendment that moves the first day begins anew
+    told = [one for one in registry.findings(promise.slug) if one.as_of >= begin and one.status in HEALTH]
     messages = []
     for finding in findings:
-        before = earlier.get(finding.check)
-        previous = before.status if before else None
-        if previous is not finding.status and is_news(finding, previous):
+        own = sorted((one for one in told if one.check == finding.check), key=lambda one: one.as_of)
+        previous = next((one.status for one in reversed(own) if one.as_of <= as_of), None)
+        following = next((one.status for one in own if one.as_of > as_of), None)
+        if finding.status not in (previous, following) and is_news(finding, previous):
             memo = alert(promise, finding, previous)
             key = f"alert|{promise.slug}|{finding.check}|{as_of}|{finding.status}"
             messages.append(message_of(promise, key, {"slack": json.dumps(slack(memo))}))
@@ -104,7 +110,8 @@ def is_news(finding: Finding, previous: Status | None) -> bool:
         return not quiet
     if finding.status is Status.WARN:
         return finding.check in INTEGRITY or finding.check == "novelty"
-    return previous in LOUD and finding.status is Status.PASS and finding.check in {*INTEGRITY, "harm"}
+    ended = previous in LOUD if finding.check in INTEGRITY else previous is Status.FAIL and finding.check == "harm"
+    return ended and finding.status is Status.PASS
 
 
 def deliver(workspace: Workspace, messenger: Messenger) -> Delivery:
