@@ -12,7 +12,7 @@ from trialflow.checks.finding import Finding
 from trialflow.checks.power import Baseline, baselines, plan, power, power_problems
 from trialflow.errors import Problem, PromiseError
 from trialflow.memo import registration_note
-from trialflow.registry import EventKind, Registered, Registry
+from trialflow.registry import Registered, Registry, Stage
 from trialflow.spec.admission import admit, admit_form
 from trialflow.spec.catalog import Catalog
 from trialflow.spec.experiment import Experiment, Policy
@@ -52,7 +52,7 @@ def check(workspace: Workspace, registry: Registry, offer: Offer, *, today: date
     """Read and check a promise without storing anything. Raises PromiseError with every problem found."""
     promise = _admitted(workspace, registry, offer, today)
     experiment = promise.experiment
-    made = _planned(workspace, promise)
+    made = _planned(workspace, promise, last_known_day(experiment, today))
     others = _others(registry, experiment)
     problems = [
         *collision_problems(experiment, others, offer.where),
@@ -61,10 +61,15 @@ def check(workspace: Workspace, registry: Registry, offer: Offer, *, today: date
     ]
     if problems:
         raise PromiseError(problems)
-    as_of = min(today, experiment.calendar.first_day - timedelta(days=1))
+    as_of = last_known_day(experiment, today)
     locked = replace(promise, plan=made)
     findings = (collision(experiment, others, as_of).finding, power(locked, made, as_of).finding)
     return Accepted(promise=locked, as_of=as_of, findings=findings)
+
+
+def last_known_day(experiment: Experiment, today: date) -> date:
+    """The last complete day before both the registration and the start: what may be known when a promise is made."""
+    return min(today, experiment.calendar.first_day) - timedelta(days=1)
 
 
 def _admitted(workspace: Workspace, registry: Registry, offer: Offer, today: date) -> Promise:
@@ -72,9 +77,7 @@ def _admitted(workspace: Workspace, registry: Registry, offer: Offer, today: dat
     first_day = _registered_first_day(registry, offer)
     if offer.fields:
         return admit_form(offer.fields, offer.where, catalog=catalog, today=today, registered_first_day=first_day)
-    return admit(
-        offer.text, offer.where, catalog=catalog, today=today, registered_first_day=first_day, slug=offer.slug
-    )
+    return admit(offer.text, offer.where, catalog=catalog, today=today, registered_first_day=first_day, slug=offer.slug)
 
 
 def _registered_first_day(registry: Registry, offer: Offer) -> date | None:
@@ -93,22 +96,21 @@ def _slug_in(text: str) -> str:
 
 
 def _others(registry: Registry, experiment: Experiment) -> list[Experiment]:
-    """Promises in force that still hold their layer."""
-    gone = {EventKind.WITHDRAWN, EventKind.RETIRED}
+    """Promises in force that still hold their layer: neither withdrawn nor retired, or begun again since."""
     return [
         registered(registry, slug).experiment
-        for slug in registry.slugs()
-        if slug != experiment.slug and not gone & {event.kind for event in registry.events(slug)}
+        for slug, life in registry.lives(date.max).items()
+        if slug != experiment.slug and life.stage is not Stage.RETIRED
     ]
 
 
-def _planned(workspace: Workspace, promise: Promise) -> Plan:
-    first = promise.experiment.calendar.first_day
+def _planned(workspace: Workspace, promise: Promise, known_through: date) -> Plan:
+    before = known_through + timedelta(days=1)
     measured: dict[str, Baseline] = {}
     units_per_day = None
     if isinstance(promise.source, UnitSource) and promise.source.population is not None:
-        origin = f"{HISTORY_DAYS} days before {first}"
-        summaries = history(promise, workspace.connections, before=first, days=HISTORY_DAYS)
+        origin = f"{HISTORY_DAYS} days before {before}"
+        summaries = history(promise, workspace.connections, before=before, days=HISTORY_DAYS)
         measured = baselines(promise, summaries, origin)
         per_day = [float(summary.units_per_day) for summary in summaries]
         units_per_day = max(per_day, default=0.0) or None
@@ -146,14 +148,14 @@ def register(workspace: Workspace, offer: Offer, *, by: str, today: date, reason
             reason,
             as_of=accepted.as_of,
         )
-        memo = registration_note(promise, accepted.findings)
-        documents = keep_memo(workspace, memo, "registration")
-        # Recorded even when the promise stands already: a first try may have been killed between the two transactions.
-        with registry.append(promise.slug) as record:
-            if answer.created or not registry.findings(promise.slug, check="power"):
+        # The message closes the registration: a first try may have been killed between the two transactions.
+        key = f"registered|{promise.slug}|{answer.version}"
+        if registry.message(key) is None:
+            documents = keep_memo(workspace, registration_note(promise, accepted.findings), "registration")
+            with registry.append(promise.slug) as record:
                 record.findings(accepted.findings)
                 record.memo("registration", accepted.as_of, documents)
-            record.intend(message_of(promise, f"registered|{promise.slug}|{answer.version}", documents))
+                record.intend(message_of(promise, key, documents))
         return answer
 
 
