@@ -4,7 +4,7 @@
 machine, PostgreSQL serves many; nothing above this package can tell them apart.
 """
 
-from trialflow.registry.life import Life, Stage, fold, stage
+from trialflow.registry.life import Life, Stage, fold, since_reopening, stage
 from trialflow.registry.record import (
     Amendment,
     Event,
@@ -38,5 +38,6 @@ __all__ = [
     "StoredSummary",
     "Writer",
     "fold",
+    "since_reopening",
     "stage",
 ]

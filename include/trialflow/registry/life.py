@@ -75,7 +75,7 @@ def stage(events: Iterable[Event], calendar: Calendar, as_of: date) -> Stage:
 def fold(events: Iterable[Event], calendar: Calendar, as_of: date) -> Life:
     """The life up to the end of the day `as_of`, from all events of one experiment in any order."""
     life = Life()
-    for event in sorted(_since_reopening(events), key=lambda event: (event.as_of, event.sequence)):
+    for event in sorted(since_reopening(events), key=lambda event: (event.as_of, event.sequence)):
         if event.as_of <= as_of:
             life = _after(_on(life, calendar, event.as_of), event, calendar)
     life = _on(life, calendar, as_of)
@@ -84,8 +84,11 @@ def fold(events: Iterable[Event], calendar: Calendar, as_of: date) -> Life:
     return life if is_due else replace(life, analysis_due=None)
 
 
-def _since_reopening(events: Iterable[Event]) -> list[Event]:
-    """An amendment that moves the first day begins a new life: what was recorded before it belongs to the old one."""
+def since_reopening(events: Iterable[Event]) -> list[Event]:
+    """Events of the present life, in the order of recording.
+
+    An amendment that moves the first day begins a new life: what was recorded before it belongs to the old one.
+    """
     recorded = sorted(events, key=lambda event: event.sequence)
     reopenings = [
         at for at, event in enumerate(recorded) if event.kind is EventKind.AMENDED and event.detail.get("reopens")

@@ -12,11 +12,12 @@ from trialflow.checks.secondary import secondary
 from trialflow.checks.segments import segments
 from trialflow.checks.srm import srm, srm_final
 from trialflow.decision import Decision, Verdict, weigh
+from trialflow.errors import WarehouseError
 from trialflow.memo import decision_memo
 from trialflow.registry import EventKind, Registry
 from trialflow.spec.amendment import Difference
 from trialflow.spec.promise import Promise
-from trialflow.stages.monitoring import check_lock, judged, observed, suppressed
+from trialflow.stages.monitoring import check_lock, judged, missing_sources, observed, suppressed
 from trialflow.stages.novelty import check_novelty
 from trialflow.stages.telling import keep_memo, message_of
 from trialflow.stages.workspace import Workspace, history_of, registered
@@ -35,10 +36,18 @@ class Analysed:
 
 
 def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
-    """Weigh everything known up to `as_of`, record decision and memo, and tell it. Again on the same data: no change."""
+    """Weigh everything known up to `as_of`, record decision and memo, and tell it. Again on the same data: no change.
+
+    Raises WarehouseError while the day is not complete: a verdict on half a day would have to be taken back.
+    """
     with workspace.registry() as registry:
         promise = registered(registry, slug)
         history = history_of(registry, promise)
+        if missing := missing_sources(workspace, promise, as_of):
+            message = (
+                f"{as_of} is not complete in {', '.join(missing)}: load the day, mark it complete, and analyse again"
+            )
+            raise WarehouseError(message)
         summary = observed(workspace, promise, as_of, history)
         results = _checked(workspace, registry, promise, summary, history)
         findings = _earlier(registry, slug) | {result.finding.check: result.finding for result in results}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from trialflow.checks.completeness import completeness
 from trialflow.checks.effects import effects, primary_paths
@@ -15,10 +15,11 @@ from trialflow.checks.history import Checked, History
 from trialflow.checks.information import information
 from trialflow.checks.lock import lock
 from trialflow.checks.srm import srm
-from trialflow.decision import dues
+from trialflow.decision import Due, dues
 from trialflow.errors import PromiseError
-from trialflow.registry import EventKind, Registry
+from trialflow.registry import Event, EventKind, Registry, Stage, fold, since_reopening
 from trialflow.spec.amendment import Difference, differences
+from trialflow.spec.experiment import Calendar
 from trialflow.spec.fingerprint import document, fingerprint
 from trialflow.spec.parsing import parse_experiment
 from trialflow.spec.promise import Promise
@@ -30,7 +31,16 @@ from trialflow.warehouse.summarise import summarise
 from trialflow.warehouse.summary import Summary
 
 SUPPRESSED = ("effects", "guardrails", "harm", "information")
-ENDED_BY_PEOPLE = frozenset({EventKind.STOPPED, EventKind.WITHDRAWN, EventKind.RETIRED})
+ENTRIES_AND_EXITS = frozenset(
+    {
+        EventKind.REGISTERED,
+        EventKind.AMENDED,
+        EventKind.VALIDATED,
+        EventKind.WAIVED,
+        EventKind.VALIDATION_FAILED,
+        EventKind.WITHDRAWN,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +58,7 @@ def running(workspace: Workspace, as_of: date) -> tuple[str, ...]:
     """Slugs to look at on a day: validated, within their calendar, and not ended by a person before.
 
     A verdict does not end the looking: whoever reads the record later must find the same days whatever the order in which
-    they were run. What ends it is the calendar, a stop, or a withdrawal.
+    they were run. What ends it is the calendar, a withdrawal, or a stop once the last unit has matured.
     """
     with workspace.registry() as registry:
         return tuple(slug for slug in registry.slugs() if is_running(registry, slug, as_of))
@@ -57,21 +67,24 @@ def running(workspace: Workspace, as_of: date) -> tuple[str, ...]:
 def is_running(registry: Registry, slug: str, as_of: date) -> bool:
     """Whether an experiment is to be looked at on a day."""
     calendar = registry.promise(slug).calendar
-    if not calendar.first_day <= as_of <= calendar.final_day(extended=True):
-        return False
-    past = [event for event in registry.events(slug) if event.as_of <= as_of]
-    kinds = {event.kind for event in past}
-    return bool(kinds & {EventKind.VALIDATED, EventKind.WAIVED}) and not kinds & ENDED_BY_PEOPLE
+    events = registry.events(slug)
+    stopped = _stopped_on(events, calendar)
+    last = min(calendar.final_day(extended=True), stopped or date.max)
+    told = [event for event in events if event.kind in ENTRIES_AND_EXITS]
+    return calendar.first_day <= as_of <= last and fold(told, calendar, as_of).stage is Stage.RUNNING
+
+
+def _stopped_on(events: Sequence[Event], calendar: Calendar) -> date | None:
+    """The as_of of the analysis that a person's stop asks for: the last unit enrolled has matured."""
+    stops = [event.as_of for event in since_reopening(events) if event.kind is EventKind.STOPPED]
+    return min(stops) + timedelta(days=calendar.maturity_days) if stops else None
 
 
 def incomplete(workspace: Workspace, as_of: date) -> tuple[str, ...]:
     """Sources of running experiments whose data of a day is not all there yet."""
     with workspace.registry() as registry:
         promises = [registered(registry, slug) for slug in registry.slugs() if is_running(registry, slug, as_of)]
-    sources = {source.name: source for promise in promises for source in promise.sources.values()}
-    return tuple(
-        name for name, source in sorted(sources.items()) if not is_complete(source, as_of, workspace.connections)
-    )
+    return tuple(sorted({name for promise in promises for name in missing_sources(workspace, promise, as_of)}))
 
 
 def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
@@ -80,12 +93,12 @@ def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
         promise = registered(registry, slug)
         history = history_of(registry, promise)
         summary = observed(workspace, promise, as_of, history)
-        missing = _missing_sources(workspace, promise, as_of)
-        results = [check_lock(workspace, registry, promise, as_of), *_checked(promise, summary, history, missing)]
-        if _is_past_the_end(results, promise, as_of):
+        if as_of > promise.experiment.calendar.final_day() and not _is_extended(promise, summary, history):
             return Monitored(slug=slug, as_of=as_of, skipped="the experiment was not extended beyond its last day")
+        missing = missing_sources(workspace, promise, as_of)
+        results = [check_lock(workspace, registry, promise, as_of), *_checked(promise, summary, history, missing)]
         findings = {result.finding.check: result.finding for result in results}
-        owed = dues(promise, findings, as_of)
+        owed = () if missing else _owed(registry, promise, findings, as_of)
         messages = alert_messages(registry, promise, list(findings.values()), as_of)
         with registry.append(slug) as record:
             record.summary(as_of, summary.data_fingerprint, summary_document(summary))
@@ -104,29 +117,47 @@ def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
     )
 
 
+def _owed(registry: Registry, promise: Promise, findings: Mapping[str, Finding], as_of: date) -> tuple[Due, ...]:
+    """Analyses due by what the day shows, else by a person's stop."""
+    by_rule = dues(promise, findings, as_of)
+    stopped = _stopped_on(registry.events(promise.slug), promise.experiment.calendar)
+    if by_rule or stopped is None or stopped > as_of:
+        return by_rule
+    return (Due(as_of=stopped, why="a person has stopped the experiment"),)
+
+
 def observed(workspace: Workspace, promise: Promise, as_of: date, history: History) -> Summary:
     """The summary of a day: with the units of the extension on days that only an extended experiment has."""
     summary = summarise(promise, as_of, workspace.connections)
     if as_of <= promise.experiment.calendar.final_day():
         return summary
     # Whether there is an extension was settled by the units enrolled up to the regular last day.
-    if not any(path.progress.extended for path in primary_paths(promise, summary, history)):
+    if not _is_extended(promise, summary, history):
         return summary
     return summarise(promise, as_of, workspace.connections, extended=True)
 
 
-def _missing_sources(workspace: Workspace, promise: Promise, as_of: date) -> tuple[str, ...]:
+def _is_extended(promise: Promise, summary: Summary, history: History) -> bool:
+    return any(path.progress.extended for path in primary_paths(promise, summary, history))
+
+
+def missing_sources(workspace: Workspace, promise: Promise, as_of: date) -> tuple[str, ...]:
+    """Sources of a promise whose data of a day (in the promise's own time zone) is not all there yet."""
+    zone = promise.experiment.calendar.time_zone
     return tuple(
         name
         for name, source in sorted(promise.sources.items())
-        if not is_complete(source, as_of, workspace.connections)
+        if not is_complete(source, as_of, workspace.connections, time_zone=zone)
     )
 
 
 def _checked(promise: Promise, summary: Summary, history: History, missing: Sequence[str]) -> list[Checked]:
     """Integrity first. Under a broken split, or on a day that is not all there, no effect is computed and no alpha spent."""
     if missing:
-        return [_absent(promise, summary.as_of, missing), *suppressed(promise, summary.as_of, "the day is not complete")]
+        return [
+            _absent(promise, summary.as_of, missing),
+            *suppressed(promise, summary.as_of, "the day is not complete"),
+        ]
     split = srm(promise, summary)
     whole = completeness(promise, summary)
     if split.finding.status is Status.FAIL:
@@ -180,14 +211,6 @@ def _absent(promise: Promise, as_of: date, missing: Sequence[str]) -> Checked:
             next_step="Load the day, mark it complete, and run the day again.",
         )
     )
-
-
-def _is_past_the_end(results: Sequence[Checked], promise: Promise, as_of: date) -> bool:
-    calendar = promise.experiment.calendar
-    if as_of <= calendar.final_day():
-        return False
-    found = next((result.finding for result in results if result.finding.check == "effects"), None)
-    return found is not None and not found.evidence.get("extended", False)
 
 
 def check_lock(workspace: Workspace, registry: Registry, promise: Promise, as_of: date) -> Checked:
