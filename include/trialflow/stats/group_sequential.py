@@ -42,7 +42,7 @@ class Boundaries:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExitProbabilities:
-    """Chance of first crossing the upper and the lower boundary at each look, each of shape (look,)."""
+    """Chance of first crossing the upper and the lower bound at each look, each of shape (look,)."""
 
     upper: Floats
     lower: Floats
@@ -91,16 +91,18 @@ def boundaries(
     alpha: float,
     sides: int = 2,
     spending: SpendingFunction = SpendingFunction.OBRIEN_FLEMING,
+    parameter: float | None = None,
 ) -> Boundaries:
     """Critical values of all looks at `information` (look,), ascending, in any unit.
 
     `fractions` (look,) is the spending time of each look (share of the planned information, capped at 1); it defaults
     to information / last information. Over-running: the last fraction is 1 whatever the information. Under-running:
-    set the last fraction to 1 to spend what is left. Raises StatisticsError as `next_boundary` and `alpha_spent` do.
+    set the last fraction to 1 to spend what is left. `parameter` is that of the spending family. Raises StatisticsError
+    as `next_boundary` and `alpha_spent` do.
     """
     at = np.atleast_1d(positive("information", information))
     time = at / at[-1] if fractions is None else np.broadcast_to(np.asarray(fractions, dtype=np.float64), at.shape)
-    spent = alpha_spent(spending, time, alpha, one_or_two("sides", sides))
+    spent = alpha_spent(spending, time, alpha, one_or_two("sides", sides), parameter=parameter)
     increments = np.diff(spent, prepend=0.0)
     z = np.empty_like(at)
     density = START
@@ -112,14 +114,20 @@ def boundaries(
 
 
 def exit_probabilities(
-    boundary_z: ArrayLike, information: ArrayLike, *, effect: float = 0.0, sides: int = 2
+    boundary_z: ArrayLike,
+    information: ArrayLike,
+    *,
+    effect: float = 0.0,
+    sides: int = 2,
+    lower_z: ArrayLike | None = None,
 ) -> ExitProbabilities:
     """Chance of stopping at each look when Z at information I is normal with mean `effect` × √I and variance 1.
 
-    `boundary_z` and `information` are of shape (look,). One-sided designs have no lower boundary: `lower` is 0.
+    `boundary_z` and `information` are of shape (look,). The lower bound is −boundary_z; none in one-sided designs
+    (`lower` is then 0) unless `lower_z` (look,), such as futility bounds, says where it is.
     """
-    path = list(_path(boundary_z, information, one_or_two("sides", sides)))
-    exits = np.asarray([_exit(step, effect, sides) for step in path], dtype=np.float64).reshape(-1, 2)
+    path = list(walk(boundary_z, information, sides, lower_z))
+    exits = np.asarray([step.exits(effect) for step in path], dtype=np.float64).reshape(-1, 2)
     return ExitProbabilities(upper=exits[:, 0], lower=exits[:, 1])
 
 
@@ -130,20 +138,28 @@ def inflation(
     power: float,
     sides: int = 2,
     spending: SpendingFunction = SpendingFunction.OBRIEN_FLEMING,
+    parameter: float | None = None,
 ) -> float:
     """Maximum information of the design over that of one fixed look with the same alpha and power.
 
     Looks are at information `fractions` (look,) of that maximum. Power counts crossings of the right boundary only, as
     rpact and gsDesign do (Jennison & Turnbull 2000, §3.2).
     """
-    open_share("power", power)
     at = np.atleast_1d(positive("fractions", fractions))
-    bound = boundaries(at, fractions=at, alpha=alpha, sides=sides, spending=spending)
-    path = list(_path(bound.z, at, sides))
+    bound = boundaries(at, fractions=at, alpha=alpha, sides=sides, spending=spending, parameter=parameter)
+    return boundary_inflation(bound.z, at, alpha=alpha, power=power, sides=sides)
+
+
+def boundary_inflation(
+    boundary_z: ArrayLike, fractions: ArrayLike, *, alpha: float, power: float, sides: int = 2
+) -> float:
+    """As `inflation`, for any boundary of overall level `alpha`, such as a classical one."""
+    open_share("power", power)
+    path = list(walk(boundary_z, fractions, sides))
     fixed = drift(alpha=alpha, power=power, sides=sides)
 
     def shortfall(effect: float) -> float:
-        return sum(_exit(step, effect, sides)[0] for step in path) - power
+        return sum(step.exits(effect)[0] for step in path) - power
 
     return (_secant(shortfall, fixed, 1.05 * fixed) / fixed) ** 2
 
@@ -198,34 +214,49 @@ def _boundary(density: Density, information: float, increment: float, sides: int
 
 
 def _after(density: Density, boundary: float, information: float, sides: int, following: float) -> Density:
+    lower = -boundary if sides == 2 else -np.inf
+    return _between(density, lower, boundary, information, following)
+
+
+def _between(density: Density, lower: float, upper: float, information: float, following: float) -> Density:
     # A look that cannot stop leaves the density of the score as it was: later looks integrate straight over it.
-    if not np.isfinite(boundary):
+    if np.isinf(upper) and np.isinf(lower):
         return density
     at = grown(density, information)
-    return advance(density, boundary=boundary, information=at, sides=sides, following=following)
+    return advance(density, lower=lower, upper=upper, information=at, following=following)
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """One look with the density that arrives at it."""
 
     density: Density
-    boundary: float
+    lower: float
+    upper: float
     information: float
 
+    def exits(self, effect: float) -> tuple[float, float]:
+        """Chance of first crossing the upper and the lower bound at this look."""
+        return crossing(
+            self.density, lower=self.lower, upper=self.upper, information=self.information, effect=effect
+        )
 
-def _path(boundary_z: ArrayLike, information: ArrayLike, sides: int) -> Iterator[_Step]:
+
+def walk(
+    boundary_z: ArrayLike, information: ArrayLike, sides: int, lower_z: ArrayLike | None = None
+) -> Iterator[Step]:
+    """The looks one after the other; bounds as in `exit_probabilities`. The densities do not depend on the effect."""
     at = np.atleast_1d(positive("information", information))
-    bound = np.broadcast_to(np.asarray(boundary_z, dtype=np.float64), at.shape)
+    upper = np.broadcast_to(np.asarray(boundary_z, dtype=np.float64), at.shape)
+    unbounded = -upper if one_or_two("sides", sides) == 2 else np.full(at.shape, -np.inf)
+    lower = unbounded if lower_z is None else np.broadcast_to(np.asarray(lower_z, dtype=np.float64), at.shape)
+    if np.isnan(upper).any() or np.isnan(lower).any() or (lower > upper).any():
+        raise StatisticsError(f"bounds {lower.tolist()!r} to {upper.tolist()!r} must be numbers, the lower one below")
     density = START
-    for look, boundary in enumerate(bound):
-        yield _Step(density, float(boundary), grown(density, float(at[look])))
+    for look, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):
+        yield Step(density, low, high, grown(density, float(at[look])))
         following = float(at[min(look + 1, len(at) - 1)])
-        density = _after(density, float(boundary), float(at[look]), sides, following)
-
-
-def _exit(step: _Step, effect: float, sides: int) -> tuple[float, float]:
-    return crossing(step.density, boundary=step.boundary, information=step.information, effect=effect, sides=sides)
+        density = _between(density, low, high, float(at[look]), following)
 
 
 def _secant(function: Callable[[float], float], first: float, second: float) -> float:

@@ -40,28 +40,31 @@ def grown(density: Density, information: float) -> float:
     return max(information, density.information * (1.0 + LEAST_GROWTH))
 
 
-def advance(density: Density, *, boundary: float, information: float, sides: int, following: float) -> Density:
-    """The sub-density after a look at `information` that stops beyond `boundary`; `following` the next information."""
+def advance(density: Density, *, lower: float, upper: float, information: float, following: float) -> Density:
+    """The sub-density after a look at `information` that goes on between two bounds; `following` the next information.
+
+    Either bound may be infinite: the grid then ends where no mass is.
+    """
     growth = information - density.information
-    nodes, weights = _grid(boundary, sides, _fineness(growth, max(following, information) - information, information))
+    nodes, weights = _grid(lower, upper, _fineness(growth, max(following, information) - information, information))
     scale = math.sqrt(information / growth)
     steps = nodes[:, None] * scale - density.nodes * math.sqrt(density.information / growth)
     values = np.exp(-0.5 * steps**2) @ density.mass * (scale / math.sqrt(2.0 * math.pi))
     return Density(nodes=nodes, mass=values * weights, information=information)
 
 
-def boundary_for(density: Density, *, information: float, probability: float) -> float:
-    """The c with P(still running, then Z ≥ c at `information`) = `probability`, the upper side only.
+def boundary_for(density: Density, *, information: float, probability: float, effect: float = 0.0) -> float:
+    """The c with P(still running, then Z ≥ c at `information`) = `probability`, the upper side only, under `effect`.
 
     Newton on the log of the tail, which is concave in c: from the marginal quantile, which lies above the root, every
     step stays above it, so there is no bracket to keep.
     """
     growth = information - density.information
     scale = math.sqrt(information / growth)
-    shift = density.nodes * math.sqrt(density.information / growth)
-    log_mass = np.log(np.maximum(density.mass, 1e-300))
+    shift = density.nodes * math.sqrt(density.information / growth) + effect * math.sqrt(growth)
+    log_mass = np.log(np.maximum(density.mass, 1e-300)) + _log_ratio(density, effect)
     target = math.log(probability)
-    c = float(-ndtri(probability))
+    c = float(-ndtri(probability)) + effect * math.sqrt(information)
     for _ in range(60):
         deviation = shift - c * scale
         log_tail = _log_sum(log_ndtr(deviation) + log_mass)
@@ -74,21 +77,32 @@ def boundary_for(density: Density, *, information: float, probability: float) ->
 
 
 def crossing(
-    density: Density, *, boundary: float, information: float, effect: float, sides: int
+    density: Density, *, lower: float, upper: float, information: float, effect: float
 ) -> tuple[float, float]:
-    """P(still running, then Z ≥ boundary) and P(…, then Z ≤ −boundary) when the true effect is `effect`.
+    """P(still running, then Z ≥ upper) and P(…, then Z ≤ lower) when the true effect is `effect`.
 
-    The null density becomes that of the effect by its likelihood ratio exp(θ Z√I − θ² I / 2). The second is 0
-    one-sided.
+    The null density becomes that of the effect by its likelihood ratio exp(θ Z√I − θ² I / 2). An infinite bound is
+    never crossed.
     """
     growth = information - density.information
     root, spread = math.sqrt(density.information), math.sqrt(growth)
-    ratio = np.exp(effect * density.nodes * root - 0.5 * effect**2 * density.information)
-    mass = density.mass * ratio
+    mass = density.mass * np.exp(_log_ratio(density, effect))
     centre = (density.nodes * root + effect * growth) / spread
-    edge = boundary * math.sqrt(information) / spread
-    lower = float(mass @ ndtr(-edge - centre)) if sides == 2 else 0.0
-    return float(mass @ ndtr(centre - edge)), lower
+    edge = math.sqrt(information) / spread
+    above = float(mass @ ndtr(centre - upper * edge)) if upper < math.inf else 0.0
+    below = float(mass @ ndtr(lower * edge - centre)) if lower > -math.inf else 0.0
+    return above, below
+
+
+def mirrored(density: Density) -> Density:
+    """The sub-density of −Z: what is below becomes what is above."""
+    return Density(nodes=-density.nodes[::-1], mass=density.mass[::-1], information=density.information)
+
+
+def _log_ratio(density: Density, effect: float) -> Floats:
+    """Log likelihood ratio of `effect` to the null at the nodes."""
+    ratio: Floats = effect * density.nodes * math.sqrt(density.information) - 0.5 * effect**2 * density.information
+    return ratio
 
 
 def _fineness(growth: float, next_growth: float, information: float) -> int:
@@ -97,14 +111,14 @@ def _fineness(growth: float, next_growth: float, information: float) -> int:
     return min(max(_GRID_FINENESS, math.ceil(1.5 / narrowest)), _FINEST_GRID)
 
 
-def _grid(boundary: float, sides: int, fineness: int) -> tuple[Floats, Floats]:
-    """Simpson nodes and weights on (−boundary, boundary), or (−∞, boundary) one-sided (Jennison & Turnbull, §19.2)."""
+def _grid(lower: float, upper: float, fineness: int) -> tuple[Floats, Floats]:
+    """Simpson nodes and weights on (lower, upper), cut off where no mass is (Jennison & Turnbull, §19.2)."""
     r = fineness
     tail = 3.0 + 4.0 * np.log(r / np.arange(1, r))
     middle = -3.0 + 3.0 * np.arange(4 * r + 1) / (2.0 * r)
     points = np.concatenate([-tail, middle, tail[::-1]])
-    lower = -boundary if sides == 2 else points[0]
-    points = np.concatenate([[lower], points[(points > lower) & (points < boundary)], [boundary]])
+    lower, upper = max(lower, float(points[0])), min(upper, float(points[-1]))
+    points = np.concatenate([[lower], points[(points > lower) & (points < upper)], [upper]])
     width = np.diff(points)
     nodes = np.empty(2 * len(points) - 1)
     nodes[::2], nodes[1::2] = points, (points[1:] + points[:-1]) / 2.0
