@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from trialflow.errors import StatisticsError
 from trialflow.stats.arguments import one_or_two, open_share, positive
 from trialflow.stats.contrast import masked
+from trialflow.stats.fixed_horizon import SMALLEST_TAIL
 from trialflow.stats.moments import Bools, Floats
 from trialflow.stats.power import drift
 from trialflow.stats.recursion import START, Density, advance, boundary_for, crossing, grown
@@ -103,14 +104,19 @@ def boundaries(
     at = np.atleast_1d(positive("information", information))
     time = at / at[-1] if fractions is None else np.broadcast_to(np.asarray(fractions, dtype=np.float64), at.shape)
     spent = alpha_spent(spending, time, alpha, one_or_two("sides", sides), parameter=parameter)
-    increments = np.diff(spent, prepend=0.0)
-    z = np.empty_like(at)
+    return Boundaries(z=spending_boundary(at, spent, sides), alpha_spent=spent)
+
+
+def spending_boundary(information: Floats, spent: Floats, sides: int, *, capped: bool = True) -> Floats:
+    """Critical values (look,) that spend the cumulative `spent` (look,); `capped` as in `next_boundary`."""
+    z = np.empty_like(information)
     density = START
-    for look, increment in enumerate(increments):
-        z[look] = _boundary(density, float(at[look]), float(increment), sides)
-        following = float(at[min(look + 1, len(at) - 1)])
-        density = _after(density, float(z[look]), float(at[look]), sides, following)
-    return Boundaries(z=z, alpha_spent=spent)
+    for look, increment in enumerate(np.diff(spent, prepend=0.0).tolist()):
+        at = float(information[look])
+        z[look] = _boundary(density, at, increment, sides) if capped else _far_boundary(density, at, increment, sides)
+        following = float(information[min(look + 1, len(information) - 1)])
+        density = _after(density, float(z[look]), at, sides, following)
+    return z
 
 
 def exit_probabilities(
@@ -208,17 +214,22 @@ def _crossed(distance: Floats, half_width: Floats, alternative: Alternative) -> 
 def _boundary(density: Density, information: float, increment: float, sides: int) -> float:
     if increment <= NEGLIGIBLE_ALPHA:
         return np.inf
-    at = grown(density, information)
-    z = boundary_for(density, information=at, probability=increment / sides)
+    z = _far_boundary(density, information, increment, sides)
     return z if z <= HIGHEST_BOUNDARY else np.inf
+
+
+def _far_boundary(density: Density, information: float, increment: float, sides: int) -> float:
+    at = grown(density, information)
+    return boundary_for(density, information=at, probability=increment / sides) if increment > SMALLEST_TAIL else np.inf
 
 
 def _after(density: Density, boundary: float, information: float, sides: int, following: float) -> Density:
     lower = -boundary if sides == 2 else -np.inf
-    return _between(density, lower, boundary, information, following)
+    return continued(density, lower, boundary, information, following)
 
 
-def _between(density: Density, lower: float, upper: float, information: float, following: float) -> Density:
+def continued(density: Density, lower: float, upper: float, information: float, following: float) -> Density:
+    """The density that reaches `following` after a look at `information` that goes on between the bounds."""
     # A look that cannot stop leaves the density of the score as it was: later looks integrate straight over it.
     if np.isinf(upper) and np.isinf(lower):
         return density
@@ -237,14 +248,10 @@ class Step:
 
     def exits(self, effect: float) -> tuple[float, float]:
         """Chance of first crossing the upper and the lower bound at this look."""
-        return crossing(
-            self.density, lower=self.lower, upper=self.upper, information=self.information, effect=effect
-        )
+        return crossing(self.density, lower=self.lower, upper=self.upper, information=self.information, effect=effect)
 
 
-def walk(
-    boundary_z: ArrayLike, information: ArrayLike, sides: int, lower_z: ArrayLike | None = None
-) -> Iterator[Step]:
+def walk(boundary_z: ArrayLike, information: ArrayLike, sides: int, lower_z: ArrayLike | None = None) -> Iterator[Step]:
     """The looks one after the other; bounds as in `exit_probabilities`. The densities do not depend on the effect."""
     at = np.atleast_1d(positive("information", information))
     upper = np.broadcast_to(np.asarray(boundary_z, dtype=np.float64), at.shape)
@@ -256,7 +263,7 @@ def walk(
     for look, (low, high) in enumerate(zip(lower.tolist(), upper.tolist(), strict=True)):
         yield Step(density, low, high, grown(density, float(at[look])))
         following = float(at[min(look + 1, len(at) - 1)])
-        density = _between(density, low, high, float(at[look]), following)
+        density = continued(density, low, high, float(at[look]), following)
 
 
 def _secant(function: Callable[[float], float], first: float, second: float) -> float:

@@ -76,9 +76,7 @@ def boundary_for(density: Density, *, information: float, probability: float, ef
     return c
 
 
-def crossing(
-    density: Density, *, lower: float, upper: float, information: float, effect: float
-) -> tuple[float, float]:
+def crossing(density: Density, *, lower: float, upper: float, information: float, effect: float) -> tuple[float, float]:
     """P(still running, then Z ≥ upper) and P(…, then Z ≤ lower) when the true effect is `effect`.
 
     The null density becomes that of the effect by its likelihood ratio exp(θ Z√I − θ² I / 2). An infinite bound is
@@ -89,9 +87,14 @@ def crossing(
     mass = density.mass * np.exp(_log_ratio(density, effect))
     centre = (density.nodes * root + effect * growth) / spread
     edge = math.sqrt(information) / spread
-    above = float(mass @ ndtr(centre - upper * edge)) if upper < math.inf else 0.0
-    below = float(mass @ ndtr(lower * edge - centre)) if lower > -math.inf else 0.0
+    above = float(mass @ ndtr(centre - upper * edge))
+    below = float(mass @ ndtr(lower * edge - centre))
     return above, below
+
+
+def still_running(density: Density, effect: float) -> float:
+    """The chance under `effect` that no bound was crossed yet."""
+    return float(density.mass @ np.exp(_log_ratio(density, effect)))
 
 
 def mirrored(density: Density) -> Density:
