@@ -17,7 +17,8 @@ def information(promise: Promise, summary: Summary, paths: tuple[PrimaryPath, ..
     """The smallest information fraction over treatments; WARN at the final look when it is below 1 (under-running)."""
     plan = promise.plan.of(promise.experiment.metrics.primary.metric)
     planned = plan.planned_information if plan else None
-    achieved = min((float(information_of(path.contrast.estimate)[-1]) for path in paths), default=0.0)
+    # Rounded before it is judged, so that exactly the planned information counts as reached on every machine.
+    achieved = number(min((float(information_of(path.contrast.estimate)[-1]) for path in paths), default=0.0)) or 0.0
     fraction = achieved / planned if planned else math.nan
     final = bool(paths) and summary.as_of >= max(path.progress.final_day for path in paths)
     extended = any(path.progress.extended for path in paths)
@@ -32,7 +33,7 @@ def information(promise: Promise, summary: Summary, paths: tuple[PrimaryPath, ..
             evidence={
                 "fraction": number(fraction),
                 "planned": number(planned) if planned else None,
-                "achieved": number(achieved),
+                "achieved": achieved,
                 "units": int(summary.exposures.new_units.sum()),
                 "expected_units": promise.plan.expected_units,
                 "extended": extended,
