@@ -120,7 +120,7 @@ def test_recorded_boundaries_never_spend_more_than_was_promised(seed: int) -> No
     generator = np.random.default_rng(seed)
     information = np.cumsum(generator.uniform(0.5, 20.0, size=6))
     planned = information[-1] * generator.uniform(0.5, 2.0)
-    series = taken(information, np.minimum(information / planned, 1.0)[:-1].tolist() + [1.0])
+    series = taken(information, [*np.minimum(information / planned, 1.0)[:-1].tolist(), 1.0])
     spent = exit_probabilities(
         [np.inf if look.boundary >= UNREACHABLE else look.boundary for look in series.taken],
         [look.information for look in series.taken],
