@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trialflow.stats.moments import Bools, Floats
-from trialflow.stats.results import Estimate, Scale
+from trialflow.stats.results import Estimate, Gap, Scale
 
 # Second moments arrive as sums rounded to 12 significant digits, so a variance below about 1e-11 of the squared mean is
 # rounding dust of a constant, and a z-statistic made of dust would be huge.
@@ -22,16 +23,19 @@ def difference(
     df: Floats,
     known: Bools,
     method: str,
+    unknown: Gap = Gap.TOO_FEW_UNITS,
 ) -> Estimate:
     """Treatment − control of two independent point values with the variances of these values, all of shape S.
 
     `known` says where the inputs mean anything, `dust` how much of the summed variances may be rounding. Where the
-    inputs mean nothing, or nothing beyond dust varies, the result is NaN throughout and `estimable` is False.
+    inputs mean nothing, or nothing beyond dust varies, the result is NaN throughout, `estimable` is False and `gap` says
+    why (`unknown` where `known` is False).
     """
     parts = np.broadcast_arrays(control, treatment, control_variance, treatment_variance, dust, df, known)
     control, treatment, control_variance, treatment_variance, dust, df, known = parts
     total = control_variance + treatment_variance
-    estimable = known & np.isfinite(total) & (total > dust) & np.isfinite(control) & np.isfinite(treatment) & (df > 0.0)
+    finite = np.isfinite(total) & np.isfinite(control) & np.isfinite(treatment)
+    estimable = known & finite & (total > dust) & (df > 0.0)
     return Estimate(
         estimate=masked(treatment - control, estimable),
         std_error=masked(_root(total), estimable),
@@ -43,7 +47,14 @@ def difference(
         estimable=estimable,
         scale=Scale.ABSOLUTE,
         method=method,
+        gap=gaps(known=known, finite=finite, estimable=estimable, unknown=unknown),
     )
+
+
+def gaps(*, known: Bools, finite: Bools, estimable: Bools, unknown: Gap = Gap.TOO_FEW_UNITS) -> NDArray[np.int8]:
+    """The code of the reason why there is no number, of shape S: the first of not known, not finite, nothing varies."""
+    conditions = [estimable, ~known, ~finite]
+    return np.select(conditions, [Gap.NONE, unknown, Gap.NO_VALUE], default=Gap.NO_VARIATION).astype(np.int8)
 
 
 def masked(values: Floats, estimable: Bools) -> Floats:

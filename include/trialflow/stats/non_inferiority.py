@@ -56,4 +56,5 @@ def margin_contrast(
         estimable=estimable,
         scale=estimate.scale,
         method=f"{estimate.method}, non-inferiority",
+        gap=estimate.gap,
     )

@@ -8,15 +8,15 @@ import numpy as np
 from scipy.special import ndtr
 
 from trialflow.stats.contrast import SPREAD_FLOOR, difference
-from trialflow.stats.moments import Floats, Moments
-from trialflow.stats.results import Estimate
+from trialflow.stats.moments import Bools, Floats, Moments
+from trialflow.stats.results import Alternative, Estimate
 
 METHOD = "two proportions, unpooled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ZTest:
-    """A z-statistic and its two-sided p-value, each of shape S."""
+    """A z-statistic and its p-value, each of shape S; z = 0 and p = 1 where there is nothing to tell apart."""
 
     statistic: Floats
     p_value: Floats
@@ -40,21 +40,39 @@ def difference_in_proportions(control: Moments, treatment: Moments) -> Estimate:
     )
 
 
-def pooled_z_test(control: Moments, treatment: Moments) -> ZTest:
-    """The textbook two-sided z-test with the pooled share: z = (p_T − p_C) / √(p q (1/n_T + 1/n_C)).
+def pooled_z_test(
+    control: Moments, treatment: Moments, *, alternative: Alternative = Alternative.TWO_SIDED, yates: bool = False
+) -> ZTest:
+    """The textbook z-test with the pooled share: z = (p_T − p_C) / √(p q (1/n_T + 1/n_C)).
 
     z² is the chi-square of the 2 × 2 table without continuity correction. It tests equality only: its standard error
-    makes no interval. Nothing to tell apart (an empty variant, no variation) gives z = 0 and p = 1.
+    makes no interval. `yates` moves the difference (1/n_T + 1/n_C) / 2 towards 0 (Yates, Suppl. JRSS 1, 1934), which
+    makes the test as conservative as Fisher's. Nothing to tell apart (an empty variant, no variation) gives z = 0 and
+    p = 1.
     """
     both = control + treatment
     safe = np.where(both.n > 0.0, both.n, 1.0)
     share = both.mean
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = share * (1.0 - share) * safe / (control.n * treatment.n)
-        statistic = (treatment.mean - control.mean) / np.sqrt(variance)
-    known = np.isfinite(variance) & (variance > 0.0)
-    statistic = np.where(known, statistic, 0.0)
-    return ZTest(statistic=statistic, p_value=np.asarray(2.0 * ndtr(-np.abs(statistic))))
+        gap = treatment.mean - control.mean
+        if yates:
+            gap = np.sign(gap) * np.maximum(np.abs(gap) - (0.5 / control.n + 0.5 / treatment.n), 0.0)
+        statistic = gap / np.sqrt(variance)
+    return z_test(statistic, known=np.isfinite(variance) & (variance > 0.0), alternative=alternative)
+
+
+def z_test(statistic: Floats, *, known: Bools, alternative: Alternative) -> ZTest:
+    """A normal statistic with its p-value; 0 and 1 where not `known`."""
+    z = np.where(known, statistic, 0.0)
+    match alternative:
+        case Alternative.TWO_SIDED:
+            p_value = 2.0 * ndtr(-np.abs(z))
+        case Alternative.GREATER:
+            p_value = ndtr(-z)
+        case Alternative.LESS:
+            p_value = ndtr(z)
+    return ZTest(statistic=z, p_value=np.where(known, p_value, 1.0))
 
 
 def _variance_of_share(moments: Moments) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from trialflow.stats.contrast import SPREAD_FLOOR, difference, welch_df
@@ -18,22 +20,30 @@ def difference_in_ratios(control: JointMoments, treatment: JointMoments) -> Esti
     three sample moments; degrees of freedom are Welch–Satterthwaite's, which matter only where the units are few
     clusters. Not estimable where a variant has fewer than two units or a denominator that sums to 0.
     """
-    control_ratio, control_variance, control_dust = _ratio(control)
-    treatment_ratio, treatment_variance, treatment_dust = _ratio(treatment)
+    low, high = ratio_of_sums(control), ratio_of_sums(treatment)
     return difference(
-        control=control_ratio,
-        treatment=treatment_ratio,
-        control_variance=control_variance,
-        treatment_variance=treatment_variance,
-        dust=control_dust + treatment_dust,
-        df=welch_df(control_variance, treatment_variance, control.n, treatment.n),
+        control=low.value,
+        treatment=high.value,
+        control_variance=low.variance,
+        treatment_variance=high.variance,
+        dust=low.dust + high.dust,
+        df=welch_df(low.variance, high.variance, control.n, treatment.n),
         known=(control.n >= 2.0) & (treatment.n >= 2.0),
         method=METHOD,
     )
 
 
-def _ratio(moments: JointMoments) -> tuple[Floats, Floats, Floats]:
-    """The ratio, its variance and how much of that may be rounding; NaN where the denominator sums to 0."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ratio:
+    """One ratio of sums, its variance and how much of that may be rounding, S; NaN where the denominator sums to 0."""
+
+    value: Floats
+    variance: Floats
+    dust: Floats
+
+
+def ratio_of_sums(moments: JointMoments) -> Ratio:
+    """S̄ / N̄ of the variables (numerator, denominator) with its delta-method variance."""
     numerator, denominator = moments.mean[..., 0], moments.mean[..., 1]
     safe = np.where(denominator != 0.0, denominator, np.nan)
     ratio = numerator / safe
@@ -44,4 +54,4 @@ def _ratio(moments: JointMoments) -> tuple[Floats, Floats, Floats]:
     # The three terms cancel where the numerator is a multiple of the denominator: what is left is rounding.
     size = from_numerator + from_denominator + numerator**2
     scale = np.maximum(moments.n, 1.0) * safe**2
-    return ratio, np.maximum(linearised, 0.0) / scale, SPREAD_FLOOR * size / scale
+    return Ratio(value=ratio, variance=np.maximum(linearised, 0.0) / scale, dust=SPREAD_FLOOR * size / scale)

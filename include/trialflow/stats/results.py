@@ -7,11 +7,12 @@ deliberately has none, so that peeking at a bare p-value is a type error.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from types import EllipsisType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trialflow.stats.moments import Bools, Floats
 
@@ -31,6 +32,32 @@ class Alternative(StrEnum):
     LESS = "less"
 
 
+class Gap(IntEnum):
+    """Why there is no number; `reason` ends the sentence "no number, because …"."""
+
+    NONE = 0
+    TOO_FEW_UNITS = 1
+    NO_VALUE = 2
+    NO_VARIATION = 3
+    INSUFFICIENT_RANKS = 4
+    EMPTY_STRATUM = 5
+
+    @property
+    def reason(self) -> str:
+        """What is missing, in words; empty where there is a number."""
+        return _REASONS[self]
+
+
+_REASONS = {
+    Gap.NONE: "",
+    Gap.TOO_FEW_UNITS: "a variant has too few units",
+    Gap.NO_VALUE: "a denominator sums to 0 or a value is not finite",
+    Gap.NO_VARIATION: "no value differs from another",
+    Gap.INSUFFICIENT_RANKS: "the quantile is too extreme for so few units",
+    Gap.EMPTY_STRATUM: "a stratum has units in one variant only",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Interval:
     """A confidence interval; `level` is its coverage in [0, 1]. Unbounded ends are ±inf."""
@@ -46,7 +73,8 @@ class Estimate:
 
     `control` and `treatment` are the two point values on the metric's own scale (adjusted ones after CUPED), with their
     own standard errors. `df` are the degrees of freedom of `std_error` (inf for a normal reference). Where there is no
-    number (an empty variant, a single unit, nothing that varies) all of them are NaN and `estimable` is False.
+    number (an empty variant, a single unit, nothing that varies) all of them are NaN, `estimable` is False and `gap`
+    holds the code of the reason (a `Gap`; None where the estimator gives none).
     """
 
     estimate: Floats
@@ -59,6 +87,14 @@ class Estimate:
     estimable: Bools
     scale: Scale
     method: str
+    gap: NDArray[np.int8] | None = None
+
+    @property
+    def because(self) -> NDArray[np.object_]:
+        """Why there is no number, in words, of the broadcast shape; "" where there is one."""
+        unsaid = np.where(self.estimable, Gap.NONE, Gap.NO_VALUE)
+        codes = np.asarray(unsaid if self.gap is None else self.gap)
+        return np.array([Gap(int(code)).reason for code in codes.flat], dtype=object).reshape(codes.shape)
 
     @property
     def information(self) -> Floats:
