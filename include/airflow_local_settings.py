@@ -21,7 +21,10 @@ MODULES = (
     "sqlalchemy.orm",
     "duckdb",
     "duckdb_sqlalchemy",
+    "pandas",  # DuckDB looks for it at the first query that binds a value, 0.3 s
+    "pyarrow.compute",
     "pyarrow.parquet",
+    "sqlalchemy.dialects.sqlite",
     "trialflow.stages.preregistration",
     "trialflow.stages.aa_validation",
     "trialflow.stages.monitoring",
