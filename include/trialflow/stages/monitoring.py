@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+
+import numpy as np
 
 from trialflow.checks.completeness import completeness
 from trialflow.checks.effects import effects, primary_paths
@@ -25,10 +27,11 @@ from trialflow.spec.parsing import parse_experiment
 from trialflow.spec.promise import Promise
 from trialflow.stages.telling import alert_messages
 from trialflow.stages.workspace import Workspace, history_of, registered
+from trialflow.stats.moments import JointMoments
 from trialflow.warehouse.completeness import is_complete
 from trialflow.warehouse.document import summary_document
 from trialflow.warehouse.summarise import summarise
-from trialflow.warehouse.summary import Summary
+from trialflow.warehouse.summary import MetricSummary, Summary
 
 SUPPRESSED = ("effects", "guardrails", "harm", "information")
 ENTRIES_AND_EXITS = frozenset(
@@ -134,7 +137,24 @@ def observed(workspace: Workspace, promise: Promise, as_of: date, history: Histo
     # Whether there is an extension was settled by the units enrolled up to the regular last day.
     if not _is_extended(promise, summary, history):
         return summary
-    return summarise(promise, as_of, workspace.connections, extended=True)
+    longer = summarise(promise, as_of, workspace.connections, extended=True)
+    regular = (promise.experiment.calendar.final_day() - promise.experiment.calendar.first_day).days + 1
+    return replace(longer, metrics=tuple(_as_it_was(found, summary, days=regular) for found in longer.metrics))
+
+
+def _as_it_was(found: MetricSummary, regular: Summary, *, days: int) -> MetricSummary:
+    """The path of an extended experiment, with its first `days` as they were before anybody knew of the extension.
+
+    Units of the extension may mature before the regular final look, whose statistic must not change afterwards.
+    """
+    before = regular.of(found.metric, found.segment)
+    if before is None:
+        return found
+    rows = {
+        name: np.concatenate([getattr(before.moments, name)[:days], getattr(found.moments, name)[days:]])
+        for name in ("n", "mean", "m2")
+    }
+    return replace(found, moments=JointMoments(**rows))
 
 
 def _is_extended(promise: Promise, summary: Summary, history: History) -> bool:
