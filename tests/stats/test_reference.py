@@ -48,15 +48,26 @@ from trialflow.stats.equivalence import equivalence
 from trialflow.stats.exact import binomial_test, fisher_exact
 from trialflow.stats.futility import futility_design
 from trialflow.stats.group_sequential import NEGLIGIBLE_ALPHA, Boundaries, boundary_inflation
-from trialflow.stats.monitoring import conditional_power, expected_information, power_over_time
+from trialflow.stats.many_variants import total_units
 from trialflow.stats.means import difference_in_means_equal_variance, paired_difference
+from trialflow.stats.monitoring import conditional_power, expected_information, power_over_time
 from trialflow.stats.power import drift
 from trialflow.stats.proportion_intervals import agresti_caffo, newcombe, score_interval, score_test
+from trialflow.stats.proportion_power import (
+    ProportionFormula,
+    non_inferiority_share_units,
+    proportion_minimum_effect,
+    proportion_power,
+    proportion_units,
+    rule_of_sixteen,
+)
 from trialflow.stats.quantile import difference_in_quantiles, quantile_of_units
 from trialflow.stats.ranks import kolmogorov_smirnov, mann_whitney
-from trialflow.stats.values import Interpolation, ValueCounts
 from trialflow.stats.repeated import repeated_p_values
 from trialflow.stats.stagewise import stagewise
+from trialflow.stats.student_power import student_minimum_effect, student_power, student_units
+from trialflow.stats.unit_spread import cuped_variance_ratio, design_effect, ratio_variance
+from trialflow.stats.values import Interpolation, ValueCounts
 
 Got = Mapping[str, Any]
 NORMAL_95 = float(critical_value(np.asarray(np.inf), 0.95))
@@ -522,58 +533,149 @@ def sample_ratio_mismatch(c: Case) -> Got:
 
 
 def sample_size(c: Case) -> Got:
+    return PLANS[c.id.split("-")[0]](c)
+
+
+def rates_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: inputs[key] for name, key in (("alpha", "alpha"), ("power", "power"), ("sides", "sided")) if key in inputs
+    }
+
+
+def proportion_plan(c: Case) -> Got:
     inputs = c.inputs
-    sides = inputs.get("sided", 1)
-    kind = c.id.split("-")[0]
-    if kind == "noninf":
-        deviation = inputs.get("sd") or proportion_std_dev(inputs["p_control"])
+    control, treatment = inputs["p_control"], inputs["p_treatment"]
+    if inputs["formula"] == "rule_of_16":
+        units = rule_of_sixteen(control=control, minimum_effect=treatment - control)
+    else:
+        ratio = inputs.get("allocation_treatment_to_control", 1.0)
+        formula = ProportionFormula(inputs["formula"])
+        units = proportion_units(control=control, treatment=treatment, ratio=ratio, formula=formula, **rates_of(inputs))
+    if "allocation_treatment_to_control" in inputs:
+        total = total_units(control_units=units, treatments=1, ratio=ratio)
+        return {"n_control": units, "n_treatment": ratio * units, "n_total": total}
+    return {"n_per_arm": units, "n_per_arm_ceil": np.ceil(np.round(units, 6))}
+
+
+def mean_plan(c: Case) -> Got:
+    inputs = c.inputs
+    ratio = inputs.get("allocation_treatment_to_control", 1.0)
+    plan = {"std_dev": inputs["sd"], "minimum_effect": inputs["delta"], "ratio": ratio, **rates_of(inputs)}
+    normal, student = units_per_variant(**plan), student_units(**plan)
+    if ratio == 1.0:
+        return {"n_per_arm_normal": normal, "n_per_arm_t": student}
+    return {
+        "n_control_normal": normal,
+        "n_treatment_normal": ratio * normal,
+        "n_control_t": student,
+        "n_treatment_t": ratio * student,
+    }
+
+
+def non_inferiority_plan(c: Case) -> Got:
+    inputs = c.inputs
+    rates = {"alpha": inputs["alpha_one_sided"], "power": inputs["power"]}
+    if "sd" in inputs:
         units = non_inferiority_units(
-            std_dev=deviation, absolute=inputs["margin"], alpha=inputs["alpha_one_sided"], power=inputs["power"]
+            std_dev=inputs["sd"], absolute=inputs["margin"], true_difference=inputs["true_difference"], **rates
         )
-        return {"n_per_arm_normal" if "sd" in inputs else "n_per_arm_wald": units}
-    if kind == "ratio":
-        deviation = math.sqrt(c.expected["delta_method_variance_per_unit"])
-        effect = inputs["relative_mde"] * inputs["mean_numerator"] / inputs["mean_denominator"]
-        rates = {"alpha": inputs["alpha"], "power": inputs["power"], "sides": sides}
-        return {"n_per_arm": units_per_variant(std_dev=deviation, minimum_effect=effect, **rates)}
-    if kind == "cuped":
-        full, reduced = 1.0, math.sqrt(1.0 - inputs["correlation_pre_post"] ** 2)
-        plan = [units_per_variant(std_dev=sd, minimum_effect=0.1, alpha=0.05, power=0.8) for sd in (full, reduced)]
-        share = plan[1] / plan[0]
-        return {"variance_ratio": share, "n_per_arm_with_cuped": share * inputs["n_per_arm_without_cuped"]}
-    if kind == "power":
-        return achieved(c, sides)
-    rates = {"alpha": inputs["alpha"], "power": inputs["power"], "sides": sides}
-    if kind == "mde":
-        proportion = "p_control" in inputs
-        deviation = proportion_std_dev(inputs["p_control"]) if proportion else inputs["sd"]
-        effect = minimum_detectable_effect(std_dev=deviation, units_per_variant=inputs["n_per_arm"], **rates)
-        return {"mde_abs_baseline_rate" if proportion else "mde_normal": effect}
-    if kind == "mean":
-        ratio = inputs.get("allocation_treatment_to_control")
-        units = units_per_variant(std_dev=inputs["sd"], minimum_effect=inputs["delta"], ratio=ratio or 1.0, **rates)
-        if ratio is None:
-            return {"n_per_arm_normal": units}
-        return {"n_control_normal": units, "n_treatment_normal": ratio * units}
-    units = units_per_variant(
-        std_dev=proportion_std_dev(inputs["p_control"]),
-        treatment_std_dev=proportion_std_dev(inputs["p_treatment"]),
-        minimum_effect=inputs["p_treatment"] - inputs["p_control"],
+        return {"n_per_arm_normal": units}
+    shares, sign = (inputs["p_control"], inputs["p_treatment"]), 1 if inputs["higher_is_better"] else -1
+    wald = non_inferiority_units(
+        std_dev=proportion_std_dev(shares[0]),
+        treatment_std_dev=proportion_std_dev(shares[1]),
+        absolute=inputs["margin"],
+        true_difference=shares[1] - shares[0],
+        direction_sign=sign,
         **rates,
     )
-    return {"n_per_arm": units, "n_per_arm_ceil": np.ceil(units)}
+    score = non_inferiority_share_units(
+        control=shares[0], treatment=shares[1], margin=inputs["margin"], direction_sign=sign, **rates
+    )
+    return {"n_per_arm_wald": wald, "n_per_arm_farrington_manning": score}
 
 
-def achieved(c: Case, sides: int) -> Got:
-    inputs = c.inputs
+def achieved(c: Case) -> Got:
+    inputs, rates = c.inputs, rates_of(c.inputs)
     if "p_control" in inputs:
-        shares = (inputs["p_control"], inputs["p_treatment"])
-        variance = sum(proportion_std_dev(share) ** 2 for share in shares) / inputs["n_per_arm"]
-        effect, name = shares[1] - shares[0], "power_unpooled"
-    else:
-        variance = 2.0 * inputs["sd"] ** 2 / inputs["n_per_arm"]
-        effect, name = inputs["delta"], "power_normal"
-    return {name: achieved_power(effect=effect, information=1.0 / variance, alpha=inputs["alpha"], sides=sides)}
+        shares = {"control": inputs["p_control"], "treatment": inputs["p_treatment"], "units": inputs["n_per_arm"]}
+        return {
+            f"power_{formula.value}": proportion_power(formula=formula, **shares, **rates)
+            for formula in ProportionFormula
+            if f"power_{formula.value}" in c.expected
+        }
+    if "n_control" in inputs:
+        units, ratio = inputs["n_control"], inputs["n_treatment"] / inputs["n_control"]
+        return {
+            "power_t": student_power(
+                std_dev=1.0, effect=inputs["standardised_delta"], units=units, ratio=ratio, **rates
+            )
+        }
+    information = inputs["n_per_arm"] / (2.0 * inputs["sd"] ** 2)
+    student = student_power(std_dev=inputs["sd"], effect=inputs["delta"], units=inputs["n_per_arm"], **rates)
+    return {
+        "power_t": student,
+        "power_normal": achieved_power(effect=inputs["delta"], information=information, **rates),
+    }
+
+
+def detectable(c: Case) -> Got:
+    inputs, rates = c.inputs, rates_of(c.inputs)
+    if "sd" in inputs:
+        plan = {"std_dev": inputs["sd"], **rates}
+        return {
+            "mde_normal": minimum_detectable_effect(units_per_variant=inputs["n_per_arm"], **plan),
+            "mde_t": student_minimum_effect(units=inputs["n_per_arm"], **plan),
+        }
+    sign = 1 if inputs["direction"] == "increase" else -1
+    shares = {"control": inputs["p_control"], "units": inputs["n_per_arm"], "direction_sign": sign}
+    return {
+        f"mde_abs_{formula.value}": proportion_minimum_effect(formula=formula, **shares, **rates)
+        for formula in ProportionFormula
+        if f"mde_abs_{formula.value}" in c.expected
+    }
+
+
+def ratio_plan(c: Case) -> Got:
+    inputs = c.inputs
+    variance = ratio_variance(
+        covariance=inputs["cov"],
+        **{name: inputs[name] for name in ("mean_numerator", "mean_denominator", "var_numerator", "var_denominator")},
+    )
+    ratio = inputs["mean_numerator"] / inputs["mean_denominator"]
+    effect = inputs["relative_mde"] * ratio
+    units = units_per_variant(std_dev=np.sqrt(variance), minimum_effect=effect, **rates_of(inputs))
+    return {"ratio": ratio, "delta_method_variance_per_unit": variance, "n_per_arm": units}
+
+
+def cluster_plan(c: Case) -> Got:
+    inputs = c.inputs
+    size = inputs["mean_cluster_size"]
+    effect = design_effect(mean_cluster_size=size, icc=inputs["icc"], size_variation=inputs["cluster_size_cv"])
+    units = effect * inputs["n_per_arm_individual"]
+    return {
+        "design_effect": effect,
+        "n_per_arm": units,
+        "clusters_per_arm": units / size,
+        "clusters_per_arm_ceil": np.ceil(units / size),
+    }
+
+
+def cuped_plan(c: Case) -> Got:
+    left = cuped_variance_ratio(c.inputs["correlation_pre_post"])
+    return {"variance_ratio": left, "n_per_arm_with_cuped": left * c.inputs["n_per_arm_without_cuped"]}
+
+
+PLANS: dict[str, Callable[[Case], Got]] = {
+    "prop": proportion_plan,
+    "mean": mean_plan,
+    "noninf": non_inferiority_plan,
+    "power": achieved,
+    "mde": detectable,
+    "ratio": ratio_plan,
+    "deff": cluster_plan,
+    "cuped": cuped_plan,
+}
 
 
 def aa_validation(c: Case) -> Got:
@@ -605,18 +707,32 @@ def multiple_testing(c: Case) -> Got:
     return {name: {"adjusted": p, "reject": p <= c.inputs["alpha"]} for name, p in families.items()}
 
 
+POOLED: dict[str, Any] = {"alpha": 0.05, "formula": ProportionFormula.POOLED_NULL}
+
+
+def planned_share(inputs: Mapping[str, Any]) -> Got:
+    effect = inputs.get("mde_absolute", inputs.get("minimum_detectable_effect"))
+    baseline = inputs["baseline_rate"]
+    shares = {"control": baseline, "treatment": baseline + effect, "alpha": inputs["alpha"], "power": inputs["power"]}
+    units = proportion_units(formula=ProportionFormula(inputs["formula"].split()[0]), **shares)
+    if "mde_absolute" not in inputs:
+        return {"n_per_group": np.ceil(units), "n_unrounded": units}
+    text = proportion_units(formula=ProportionFormula.BASELINE_RATE, **shares)
+    return {"n_per_variant": np.ceil(units), "n_unrounded": units, "n_by_text_formula_2p(1-p)": text}
+
+
 def seed_examples(c: Case) -> Got:
     inputs = c.inputs
-    if "mde_absolute" in inputs:
-        baseline = inputs["baseline_rate"]
-        units = units_per_variant(
-            std_dev=proportion_std_dev(baseline),
-            treatment_std_dev=proportion_std_dev(baseline + inputs["mde_absolute"]),
-            minimum_effect=inputs["mde_absolute"],
-            alpha=inputs["alpha"],
-            power=inputs["power"],
-        )
-        return {"n_per_variant": np.ceil(units), "n_unrounded": units}
+    if "mde_absolute" in inputs or "minimum_detectable_effect" in inputs:
+        return planned_share(inputs)
+    if "delta" in inputs:
+        units = rule_of_sixteen(control=inputs["p"], minimum_effect=inputs["delta"])
+        return {"n_per_arm": units, "int_as_coded": np.round(units)}
+    if "p1" in inputs:
+        powers = {
+            n: proportion_power(control=inputs["p1"], treatment=inputs["p2"], units=n, **POOLED) for n in (2000, 3600)
+        }
+        return {f"power_n{n}": power for n, power in powers.items()}
     if "p_values" in inputs:
         adjusted = {"bonferroni": bonferroni(inputs["p_values"]), "holm": holm(inputs["p_values"])}
         return {f"{name}_adjusted": p for name, p in adjusted.items()} | {
@@ -661,7 +777,6 @@ RECOMPUTED: dict[str, Callable[[Case], Got]] = {
     "two_sample_means": two_sample_means,
 }
 
-FORMULA = "another formula; ours is the unpooled one, the test we run"
 LEFT_OUT: dict[str, str] = {
     "asymptotic_confidence_sequence/bern-1": "later issue: Bernoulli confidence sequences",
     "asymptotic_confidence_sequence/bern-2": "later issue: Bernoulli confidence sequences",
@@ -675,23 +790,9 @@ LEFT_OUT: dict[str, str] = {
     "novelty_decay/asos-54a85a-cumulative": "later issue: decay curves",
     "ratio_metrics/small-orders-per-sessions-cuped": "later issue: CUPED for ratio metrics",
     "sample_ratio_mismatch/upworthy-window": "later issue: needs the Upworthy archive, too large to copy",
-    "sample_size_power/deff-1": "later issue: cluster designs",
-    "sample_size_power/deff-2": "later issue: cluster designs",
-    "sample_size_power/power-mean-unequal-ptu1": "power of the t-test; ours is normal",
-    "sample_size_power/prop-p1-average_rate": FORMULA,
-    "sample_size_power/prop-p1-baseline_rate": FORMULA,
-    "sample_size_power/prop-p1-rule_of_16": FORMULA,
-    "sample_size_power/prop-unequal-r1": FORMULA,
-    "sample_size_power/prop-unequal-r2": FORMULA,
-    **{f"sample_size_power/prop-p{k}-{f}": FORMULA for k in (1, 2, 3, 4, 5, 6, 8) for f in ("pooled_null", "cohen_h")},
     "seed_examples/seed001-guardrail-direction": "judged by the guardrail check",
-    "seed_examples/seed001-n-0.04-0.005": FORMULA,
-    "seed_examples/seed001-n-0.1-0.01": FORMULA,
-    "seed_examples/seed001-n-0.1-0.02": FORMULA,
     "seed_examples/seed001-overstatement": "arithmetic, no function of ours",
     "seed_examples/seed001-team-draft": "later issue: interleaving",
-    "seed_examples/seed002-power": FORMULA,
-    "seed_examples/seed002-rule-of-16": FORMULA,
     "seed_examples/seed003-hash-assignment": "belongs to assignment",
 }
 
@@ -708,9 +809,8 @@ OTHER_QUANTITIES: dict[str, str] = {
     "ratio_metrics": "",
     "relative_lift": "ci_log_z ci_log_t fieller_g",
     "sample_ratio_mismatch": "exact_binomial_p",
-    "sample_size_power": "n_per_arm_t n_control_t n_treatment_t n_per_arm_farrington_manning power_pooled_null power_cohen_h "
-    "power_t mde_abs_pooled_null mde_abs_unpooled mde_t ratio delta_method_variance_per_unit",
-    "seed_examples": "n_by_text_formula_2p(1-p) bh_adjusted bh_reject ci95_with_pooled_se",
+    "sample_size_power": "",
+    "seed_examples": "bh_adjusted bh_reject ci95_with_pooled_se",
     "two_proportions": "lift_ci_log",
     "two_sample_means": "",
 }
