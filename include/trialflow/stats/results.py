@@ -145,3 +145,14 @@ class SequentialEffect:
     crossed: Bools
     scale: Scale
     method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AlwaysValidEffect(SequentialEffect):
+    """A sequential result whose p-value may be compared with alpha at any time, planned or not.
+
+    `always_valid_p_value` is the running minimum over the looks so far (1 while there is no number), so it may stay below
+    alpha when the interval of a later look covers the null again.
+    """
+
+    always_valid_p_value: Floats
