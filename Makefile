@@ -56,8 +56,9 @@ test: $(DEVELOPMENT) ## Run all tests (ARGS="-k srm" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: check
-check: $(DEVELOPMENT) ## Lint, types (strict) and floors
+check: $(DEVELOPMENT) ## Lint, format, types (strict) and floors
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: run $(BIN)/ruff format"; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 

@@ -62,7 +62,11 @@ def test_nobody_else_on_the_machine_can_read_the_password(place):
 
 @pytest.mark.parametrize(
     ("given", "called"),
-    [("scheduler", "scheduler --skip-serve-logs"), ("triggerer", "triggerer --skip-serve-logs"), ("api-server", "api-server")],
+    [
+        ("scheduler", "scheduler --skip-serve-logs"),
+        ("triggerer", "triggerer --skip-serve-logs"),
+        ("api-server", "api-server"),
+    ],
 )
 def test_no_part_opens_a_log_server(place, given, called):
     prepare(place)
@@ -107,7 +111,7 @@ def test_dags_wait_only_where_it_is_asked_for(place):
 
 def test_a_folder_that_is_no_checkout_is_refused_with_the_cure(place):
     (place.root / "dags").rmdir()
-    with pytest.raises(LocalError, match="holds no folder dags.*make up"):
+    with pytest.raises(LocalError, match=r"holds no folder dags.*make up"):
         prepare(place)
 
 

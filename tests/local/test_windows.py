@@ -1,4 +1,5 @@
 from datetime import date, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,12 +18,14 @@ def test_a_window_holds_maturity_and_extension():
 
 def test_calendars_that_overlap_or_touch_become_one_window():
     calendars = [("2019-11-24", "2019-11-30"), ("2019-11-04", "2019-11-26"), ("2019-12-01", "2019-12-02")]
-    found = windows([experiment(*one, slug=f"e{number}") for number, one in enumerate(calendars)], TODAY)
+    found = windows([experiment(*one, slug=f"test-{number}") for number, one in enumerate(calendars)], TODAY)
     assert found == (Window(date(2019, 11, 4), date(2019, 12, 2)),)
 
 
 def test_the_gap_between_two_years_is_left_out():
-    found = windows([experiment("2019-11-04", "2019-11-05"), experiment("2014-10-11", "2014-10-11", slug="e2")], TODAY)
+    found = windows(
+        [experiment("2019-11-04", "2019-11-05"), experiment("2014-10-11", "2014-10-11", slug="other")], TODAY
+    )
     assert [window.days for window in found] == [1, 2]
 
 
@@ -47,4 +50,4 @@ def test_windows_hold_exactly_the_calendars_days_and_never_touch(calendars):
     wanted = {first + timedelta(days=step) for first, last in spans for step in range((last - first).days + 1)}
     held = [window.first + timedelta(days=step) for window in found for step in range(window.days)]
     assert sorted(wanted) == held
-    assert all((after.first - before.last).days > 1 for before, after in zip(found, found[1:], strict=False))
+    assert all((after.first - before.last).days > 1 for before, after in pairwise(found))

@@ -94,6 +94,11 @@ class Demo:
                 "registering",
                 STAGE_TIMEOUT,
             )
+            if self._runs.state_of("preregistration", run) == "failed":
+                self._say(
+                    "  ! not everything was registered; the run's log lists every problem. A file that was changed after its\n"
+                    "    registration needs a reason (trigger form of `preregistration`); `make clean` begins anew instead"
+                )
         else:
             self._say("  every file is on record in its present form")
         self._settle("A/A validation", lambda: not self._unvalidated())

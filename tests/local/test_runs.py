@@ -1,0 +1,181 @@
+from datetime import UTC, date, datetime
+
+import pytest
+
+from tests.local.standin import serving
+from trialflow.local.environment import LocalError
+from trialflow.local.rest import Rest, RestError
+from trialflow.local.runs import DAGS, Run, Runs, wait_until
+from trialflow.local.windows import Window
+
+WINDOW = Window(date(2026, 1, 5), date(2026, 1, 18))
+
+
+def run(state="running", kind="backfill", dag="daily_monitoring", number=1, partition=None):
+    return {
+        "dag_id": dag,
+        "dag_run_id": f"run-{number}",
+        "state": state,
+        "run_type": kind,
+        "partition_key": partition,
+        "logical_date": None,
+    }
+
+
+def listing(key, items):
+    return 200, {key: items, "total_entries": len(items)}
+
+
+def runs(standin):
+    return Runs(Rest(standin.url, "admin", "secret", pause=0.0), pause=0.0)
+
+
+def sent(standin):
+    return [(one.method, one.path.removeprefix("/api/v2")) for one in standin.asked if one.method != "GET"]
+
+
+class Backfills:
+    """An API that refuses the first `refusals` creations, as SQLite makes it do."""
+
+    def __init__(self, refusals=0, status=503, open_ones=()):
+        self.refusals = refusals
+        self.status = status
+        self.known = [{"id": number, "completed_at": None} for number in open_ones]
+
+    def __call__(self, asked):
+        if asked.method == "GET":
+            return listing("backfills", self.known)
+        if asked.path.endswith("/cancel"):
+            self.known = []
+        if asked.method == "POST" and self.refusals:
+            self.refusals -= 1
+            return self.status, {"detail": "Database is locked."}
+        return 200, {}
+
+
+def test_a_backfills_runs_look_at_the_window_and_at_nothing_else():
+    with serving(Backfills()) as standin:
+        runs(standin).backfill("daily_monitoring", WINDOW)
+    body = next(one.body for one in standin.asked if one.method == "POST")
+    # The run of the 6th looks at the 5th, the run of the 19th at the 18th.
+    assert (body["from_date"], body["to_date"]) == ("2026-01-06T00:00:00Z", "2026-01-19T23:59:59Z")
+    assert (body["dag_id"], body["max_active_runs"], body["reprocess_behavior"]) == ("daily_monitoring", 8, "failed")
+
+
+def test_the_dag_is_paused_while_its_backfill_is_made():
+    with serving(Backfills()) as standin:
+        runs(standin).backfill("daily_monitoring", WINDOW)
+    assert [(one.method, one.body) for one in standin.asked if one.method == "PATCH"] == [
+        ("PATCH", {"is_paused": True}),
+        ("PATCH", {"is_paused": False}),
+    ]
+    assert [method for method, _ in sent(standin)] == ["PATCH", "POST", "PATCH"]
+
+
+def test_a_backfill_that_sqlite_refuses_is_made_again():
+    with serving(Backfills(refusals=3)) as standin:
+        runs(standin).backfill("daily_monitoring", WINDOW)
+    assert [method for method, _ in sent(standin)].count("POST") == 4
+
+
+def test_a_backfill_that_is_never_taken_is_an_error_and_the_dag_is_not_left_paused():
+    with serving(Backfills(refusals=99)) as standin, pytest.raises(RestError, match="locked"):
+        runs(standin).backfill("daily_monitoring", WINDOW)
+    assert standin.asked[-1].body == {"is_paused": False}
+
+
+def test_a_wrong_request_is_not_repeated():
+    with serving(Backfills(refusals=99, status=422)) as standin, pytest.raises(RestError):
+        runs(standin).backfill("daily_monitoring", WINDOW)
+    assert [method for method, _ in sent(standin)].count("POST") == 1
+
+
+def test_a_backfill_that_is_done_but_not_closed_is_closed_first():
+    with serving(Backfills(open_ones=[7])) as standin:
+        runs(standin).backfill("daily_monitoring", WINDOW)
+    assert sent(standin)[0] == ("PUT", "/backfills/7/cancel")
+
+
+def test_days_to_run_are_days_of_data_and_not_of_runs():
+    answer = {"backfills": [{"logical_date": "2026-01-07T02:00:00Z"}, {"logical_date": "2026-01-06T02:00:00Z"}]}
+    with serving(lambda asked: (200, answer)) as standin:
+        assert runs(standin).days_to_run("daily_monitoring", WINDOW) == (date(2026, 1, 5), date(2026, 1, 6))
+
+
+def test_a_scheduled_run_that_waits_for_data_is_not_waited_for():
+    waiting = [
+        run(kind="scheduled", number=1),
+        run(kind="scheduled", dag="preregistration", number=2),
+        run(kind="backfill", number=3),
+    ]
+    with serving(lambda asked: listing("dag_runs", waiting)) as standin:
+        assert [one.run for one in runs(standin).unfinished()] == ["run-2", "run-3"]
+
+
+def test_a_pool_that_is_there_keeps_its_size():
+    with serving(lambda asked: (200, {"slots": 1})) as standin:
+        runs(standin).make_pool()
+    assert sent(standin) == []
+
+
+def test_a_pool_that_is_missing_is_made(monkeypatch):
+    monkeypatch.setenv("TRIALFLOW_POOL_SLOTS", "3")
+    with serving(lambda asked: (404, {"detail": "?"}) if asked.method == "GET" else (201, {})) as standin:
+        runs(standin).make_pool()
+    assert (standin.asked[-1].body["name"], standin.asked[-1].body["slots"]) == ("trialflow", 3)
+
+
+def test_a_dag_file_that_cannot_be_imported_is_told_with_its_traceback():
+    broken = [{"filename": "rollout.py", "stack_trace": "ImportError: no such thing"}]
+    told = r"rollout\.py:\nImportError: no such thing"
+    with serving(lambda asked: listing("import_errors", broken)) as standin, pytest.raises(LocalError, match=told):
+        runs(standin).missing_dags()
+
+
+def test_dags_are_missing_until_all_of_them_are_read():
+    known = [{"dag_id": name} for name in DAGS[:-1]]
+
+    def answer(asked):
+        return listing("import_errors", []) if "importErrors" in asked.path else listing("dags", known)
+
+    with serving(answer) as standin:
+        assert runs(standin).missing_dags() == ("notifications",)
+
+
+def test_only_our_own_dags_are_switched_on():
+    with serving(lambda asked: listing("dags", [{"dag_id": "rollout"}, {"dag_id": "theirs"}])) as standin:
+        runs(standin).switch_on()
+    assert sent(standin) == [("PATCH", "/dags/rollout")]
+
+
+def test_failed_runs_are_asked_for_since_the_beginning():
+    found = [run("failed", dag="rollout"), run("failed", dag="theirs")]
+    with serving(lambda asked: listing("dag_runs", found)) as standin:
+        assert [one.dag for one in runs(standin).failed(datetime(2026, 11, 22, tzinfo=UTC))] == ["rollout"]
+    assert "start_date_gte=2026-11-22T00%3A00%3A00%2B00%3A00" in standin.asked[0].path
+
+
+def test_a_failed_run_is_cleared_and_its_id_stays_whole():
+    failed = Run(
+        dag="rollout", run="asset/2026+00:00", state="failed", kind="asset_triggered", partition="", logical_date=""
+    )
+    with serving(lambda asked: (200, {})) as standin:
+        runs(standin).run_again([failed])
+    assert sent(standin) == [("POST", "/dags/rollout/dagRuns/asset%2F2026%2B00%3A00/clear")]
+    assert standin.asked[0].body == {"dry_run": False, "only_failed": True}
+
+
+def test_a_mapped_tasks_label_is_told_with_it():
+    tasks = [
+        {"task_id": "monitor", "map_index": 0, "rendered_map_index": "cookie_cats"},
+        {"task_id": "monitor", "map_index": 1, "rendered_map_index": None},
+        {"task_id": "tell", "map_index": -1, "rendered_map_index": None},
+    ]
+    failed = Run(dag="daily_monitoring", run="r", state="failed", kind="backfill", partition="", logical_date="")
+    with serving(lambda asked: listing("task_instances", tasks)) as standin:
+        assert runs(standin).failed_tasks(failed) == ("monitor [cookie_cats]", "monitor [1]", "tell")
+
+
+def test_waiting_has_an_end():
+    with pytest.raises(LocalError, match="registering: not done after 0 s"):
+        wait_until(lambda: False, lambda: None, timeout=0.02, what="registering", every=0.01)
