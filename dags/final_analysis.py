@@ -6,7 +6,7 @@ crossed, harm is shown or the split breaks. The verdict is a recommendation unti
 **When it looks wrong but is not.** EXTEND is no end: the promise had extension days and the information was short, so the
 experiment goes back to running. Running it again on the same data changes nothing and posts nothing.
 
-**When to act.** Read the memo: its first line is the verdict, its last section says what the verdict rests on. HOLD for
+**When to act.** Read the memo: it begins with the verdict and the findings that it rests on. HOLD for
 missing evidence means that a source did not deliver: mend it and run this day again with slug and day by hand.
 """
 

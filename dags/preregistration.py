@@ -8,7 +8,7 @@ as an amendment and shown in every later memo. To withdraw, stop, pause or resum
 **When it looks wrong but is not.** `register` is skipped when every file is on record already.
 
 **When to act.** A red `register` lists all errors of the promise at once, each with field, value and cure; nothing was
-stored. "differs from the promise on record" means the file was changed after registration: give a reason, or restore it.
+stored. "is locked; it differs" means that the text was changed after registration: give a reason, or restore it.
 """
 
 from __future__ import annotations

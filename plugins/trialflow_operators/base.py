@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,23 +18,30 @@ POOL = "trialflow"
 
 
 def workspace() -> Workspace:
-    """The workspace of the environment, with a URL for every source whose connection Airflow knows."""
+    """The workspace of the environment; a source's connection that it does not name is looked up in Airflow."""
     from trialflow.stages.workspace import Workspace
 
-    found = Workspace.from_environment()
-    names = {source.connection for source in found.catalog().sources.values()} - {"lake", *found.urls}
-    return found.with_urls({name: url for name in sorted(names) if (url := _url(name))})
+    return Workspace.from_environment().with_urls(AirflowConnections())
 
 
-def _url(name: str) -> str:
-    try:
-        connection = BaseHook.get_connection(name)
-    except AirflowNotFoundException:
-        return ""  # the stage that needs it says so, with the source's name
-    # Airflow writes the scheme it was given; a driver may stand in the extra field, as in postgresql+psycopg.
-    uri = str(connection.get_uri())
-    scheme = connection.extra_dejson.get("sqlalchemy_scheme")
-    return f"{scheme}://{uri.partition('://')[2].partition('?')[0]}" if scheme else uri
+class AirflowConnections(Mapping[str, str]):
+    """URLs by Airflow connection id, looked up when one is asked for; it lists none."""
+
+    def __getitem__(self, name: str) -> str:
+        """The URL of a connection; a driver may stand in its extra field `sqlalchemy_scheme`."""
+        try:
+            connection = BaseHook.get_connection(name)
+        except AirflowNotFoundException as missing:
+            raise KeyError(name) from missing
+        uri = str(connection.get_uri())
+        scheme = connection.extra_dejson.get("sqlalchemy_scheme")
+        return f"{scheme}://{uri.partition('://')[2].partition('?')[0]}" if scheme else uri
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 @contextmanager

@@ -233,7 +233,7 @@ def _headline(
 def _next_step(known: Sequence[Comparison], late: Sequence[Look]) -> str:
     if not known:
         return "Wait for matured units; if the window has closed, check the fact table and the metric's filter."
-    return "Read the restated looks and sign a decision by hand." if late else ""
+    return "Read the restated looks: a person must judge what they mean." if late else ""
 
 
 def _rows(path: PrimaryPath, days: Sequence[date]) -> list[dict[str, Any]]:

@@ -19,10 +19,10 @@ class LookPurpose(StrEnum):
 class Look:
     """One recorded look. Once recorded, information and boundary never change: alpha is spent once.
 
-    `information` = 1 / std_error² of the contrast, `alpha_spent` is cumulative, `boundary` in standard errors (inf
-    where nothing can be stopped yet), `z` the statistic (signed so that a good effect is positive), `crossed` whether
-    it lies beyond the boundary on the side the purpose looks at. `revision` counts re-evaluations of the same look on
-    restated data, which keep the recorded information and boundary and change only `z`, `crossed` and
+    `information` = 1 / std_error² of the contrast, `alpha_spent` is cumulative, `boundary` in standard errors (99 where
+    nothing can be stopped yet), `z` the statistic (positive on the side the purpose looks at: good for efficacy and
+    non-inferiority, bad for harm), `crossed` whether it lies beyond the boundary. `revision` counts re-evaluations of the
+    same look on restated data, which keep the recorded information and boundary and change only `z`, `crossed` and
     `data_fingerprint`.
     """
 

@@ -1,4 +1,4 @@
-"""Rollout: the decided ramp is recorded and watched."""
+"""Rollout: what follows a decision is recorded."""
 
 from __future__ import annotations
 

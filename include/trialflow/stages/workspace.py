@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -77,7 +78,7 @@ class Workspace:
 
     def with_urls(self, urls: Mapping[str, str]) -> Workspace:
         """The same workspace with more warehouses."""
-        return replace(self, urls={**self.urls, **urls})
+        return replace(self, urls=ChainMap(dict(self.urls), urls))  # type: ignore[arg-type] # only read, never written
 
     def catalog(self) -> Catalog:
         """Metrics and sources as the files say now."""
