@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from trialflow.stats.arguments import open_share, positive
-from trialflow.stats.contrast import masked
+from trialflow.stats.arguments import one_or_two, open_share, positive
+from trialflow.stats.mixture import always_valid, mixture_boundary
 from trialflow.stats.moments import Floats
-from trialflow.stats.results import Estimate, Interval, SequentialEffect
+from trialflow.stats.results import Alternative, AlwaysValidEffect, Estimate
 
 METHOD = "asymptotic confidence sequence"
 
@@ -16,20 +16,27 @@ METHOD = "asymptotic confidence sequence"
 MINIMUM_N = 200.0
 
 
-def boundary(n: ArrayLike, tuning_n: float, alpha: float) -> Floats:
-    """Critical value in standard errors after `n` units (both variants together), two-sided, for every n at once.
+def tuned_rho(tuning_n: float, alpha: float, *, sides: int = 2) -> float:
+    """ρ that makes the sequence tightest near n = `tuning_n`: ρ² = (−2 log a + log(1 − 2 log a)) / tuning_n.
 
-    √( 2 (nρ² + 1) / (nρ²) · log(√(nρ² + 1) / α) ) with ρ² = (−2 log α + log(1 − 2 log α)) / tuning_n, which is
-    tightest near n = tuning_n (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas, arXiv 2103.06476 v7, eq. 9 and 161).
-    `tuning_n` is fixed before data. A one-sided question may use the same boundary, conservatively. Infinite at n =
-    0.
+    a = alpha two-sided and 2 alpha one-sided (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas, arXiv 2103.06476 v7, eq.
+    161); a one-sided alpha of .5 or more counts as just below.
     """
-    log_alpha = np.log(open_share("alpha", alpha))
-    rho2 = (-2.0 * log_alpha + np.log1p(-2.0 * log_alpha)) / positive("tuning_n", tuning_n)
-    scaled = np.asarray(n, dtype=np.float64) * rho2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        square = 2.0 * (scaled + 1.0) / scaled * (0.5 * np.log1p(scaled) - log_alpha)
-    return np.asarray(np.where(scaled > 0.0, np.sqrt(square), np.inf), dtype=np.float64)
+    open_share("alpha", alpha)
+    log_a = np.log(alpha if one_or_two("sides", sides) == 2 else min(2.0 * alpha, 1.0 - 1e-9))
+    return float(np.sqrt((-2.0 * log_a + np.log1p(-2.0 * log_a)) / positive("tuning_n", tuning_n)))
+
+
+def boundary(n: ArrayLike, tuning_n: float, alpha: float, *, sides: int = 2) -> Floats:
+    """Critical value in standard errors after `n` units (both variants together), for every n at once.
+
+    Two-sided √( 2 (nρ² + 1) / (nρ²) · log(√(nρ² + 1) / α) ), one-sided with log(1 + √(nρ² + 1) / (2α)) instead, and ρ
+    from `tuned_rho` (arXiv 2103.06476 v7, eq. 9 and its one-sided version). `tuning_n` is fixed before data. A one-sided
+    question may use the two-sided boundary, conservatively. Infinite at n = 0.
+    """
+    return mixture_boundary(
+        np.asarray(n, dtype=np.float64) * tuned_rho(tuning_n, alpha, sides=sides) ** 2, alpha, sides=sides
+    )
 
 
 def asymptotic(
@@ -40,25 +47,26 @@ def asymptotic(
     alpha: float,
     minimum_n: float = MINIMUM_N,
     null: float | Floats = 0.0,
-) -> SequentialEffect:
+    alternative: Alternative = Alternative.TWO_SIDED,
+    axis: int | None = -1,
+) -> AlwaysValidEffect:
     """Confidence sequence of level 1 − alpha for the path of estimates, `n` units (both variants) behind each.
 
-    Before `minimum_n` units the interval is the whole line and nothing is crossed. `alpha_spent` is NaN: a confidence
-    sequence does not spend. The running intersection of the intervals is also valid; it is left to the caller because
-    it can become empty.
+    One-sided alternatives give a one-sided interval of the same level, and look at that side only. Before `minimum_n` units
+    the interval is the whole line, nothing is crossed and p = 1. The p-value inverts the intervals of all levels with ρ as
+    tuned for `alpha`; its minimum runs along `axis` (None: every entry is a test of its own). `alpha_spent` is NaN: a
+    confidence sequence does not spend. The running intersection of the intervals is also valid; it is left to the caller
+    because it can become empty.
     """
     units = np.broadcast_to(np.asarray(n, dtype=np.float64), estimate.estimate.shape)
-    critical = np.where(units >= minimum_n, boundary(units, tuning_n, alpha), np.inf)
-    half_width = critical * estimate.std_error
-    interval = Interval(lower=estimate.estimate - half_width, upper=estimate.estimate + half_width, level=1.0 - alpha)
-    return SequentialEffect(
-        estimate=estimate.estimate,
-        std_error=estimate.std_error,
-        interval=interval,
-        boundary_z=masked(critical, estimate.estimable),
-        information=estimate.information,
-        alpha_spent=np.full(estimate.estimate.shape, np.nan),
-        crossed=np.abs(estimate.estimate - null) > half_width,
-        scale=estimate.scale,
-        method=f"{estimate.method}, {METHOD}",
+    sides = 2 if alternative is Alternative.TWO_SIDED else 1
+    return always_valid(
+        estimate,
+        units * tuned_rho(tuning_n, alpha, sides=sides) ** 2,
+        alpha=alpha,
+        null=null,
+        alternative=alternative,
+        axis=axis,
+        ready=units >= minimum_n,
+        method=METHOD,
     )
