@@ -47,7 +47,8 @@ def facts(promise: Promise, findings: Mapping[str, Finding], variant: str) -> Fa
         guardrails_shown=not rules.require_guardrails or _guarded(promise, findings.get("guardrails"), variant),
         novelty_unexplained=_has(findings.get("novelty"), Status.FAIL),
         # Segments are tested once, at the last look: a test on an extendable day would be a second one without alpha.
-        segment_shown=rules.allow_partial and bool(segment) and not short,
+        # A boundary crossed only on restated data needs a person: it must not be shipped by way of a segment either.
+        segment_shown=rules.allow_partial and bool(segment) and not short and not _late(findings.get("effects")),
         information_short=short,
         worthwhile_excluded=_excludes_minimum(promise, primary),
         winning_segment=segment,
@@ -76,6 +77,10 @@ def _comparison(finding: Finding | None, variant: str) -> Comparison | None:
 
 def _crossed(finding: Finding | None, variant: str) -> bool:
     return bool(finding and finding.evidence.get("crossed_on", {}).get(variant))
+
+
+def _late(finding: Finding | None) -> bool:
+    return bool(finding and finding.evidence.get("late_crossings"))
 
 
 def _is_harmed(finding: Finding | None, variant: str) -> bool:

@@ -101,7 +101,7 @@ def alert_messages(registry: Registry, promise: Promise, findings: Sequence[Find
 
 
 def is_news(finding: Finding, previous: Status | None) -> bool:
-    """Whether a change of status is worth a message of its own: trouble, its end, or a warning about integrity.
+    """Whether a change of status is worth a message of its own: trouble, its end, or a warning that asks for a person.
 
     An experiment that has no effects yet on its first days is not in trouble.
     """
@@ -109,7 +109,7 @@ def is_news(finding: Finding, previous: Status | None) -> bool:
     if finding.status in LOUD:
         return not quiet
     if finding.status is Status.WARN:
-        return finding.check in INTEGRITY or finding.check == "novelty"
+        return finding.check in {*INTEGRITY, "novelty"} or bool(finding.evidence.get("late_crossings"))
     ended = previous in LOUD if finding.check in INTEGRITY else previous is Status.FAIL and finding.check == "harm"
     return ended and finding.status is Status.PASS
 
