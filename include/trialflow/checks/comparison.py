@@ -60,4 +60,4 @@ class Comparison:
 
 def number(value: float) -> float | None:
     """A finite number rounded to 12 significant digits (the same bytes on every machine), or None."""
-    return float(f"{float(value):.12g}") if math.isfinite(value) else None
+    return float(f"{float(value):.12g}") + 0.0 if math.isfinite(value) else None  # + 0.0 turns -0.0 into 0.0
