@@ -13,7 +13,7 @@ from trialflow.checks.history import History
 from trialflow.spec.promise import Promise
 from trialflow.stats import JointMoments
 
-RUNS, LOOKS, UNITS = 700, (2, 4, 6), 150
+RUNS, LOOKS, UNITS = 1_500, (2, 4, 6), 150
 
 
 def worlds() -> list[JointMoments]:
