@@ -66,6 +66,7 @@ from trialflow.stats.proportion_power import (
 from trialflow.stats.quantile import difference_in_quantiles, quantile_of_units
 from trialflow.stats.ranks import kolmogorov_smirnov, mann_whitney
 from trialflow.stats.repeated import repeated_p_values
+from trialflow.stats.split_detail import exact_split
 from trialflow.stats.stagewise import stagewise
 from trialflow.stats.student_power import student_minimum_effect, student_power, student_units
 from trialflow.stats.unit_spread import cuped_variance_ratio, design_effect, ratio_variance
@@ -523,7 +524,7 @@ def confidence_sequence(c: Case) -> Got:
 def always_valid_msprt(c: Case) -> Got:
     inputs = c.inputs
     if "x_control" in inputs:
-        estimate = population_difference(inputs)
+        estimate = difference_in_proportions(*arms(inputs))
     else:
         variance = inputs["V"] if "V" in inputs else inputs["variance_per_pair"] / inputs["n_pairs"]
         estimate = unit_estimate(inputs["estimate"], np.sqrt(variance))
@@ -549,29 +550,53 @@ def first(happened: Any, times: Any) -> Any:
     return times[int(np.argmax(happened))] if np.any(happened) else None
 
 
-def population_difference(inputs: Mapping[str, Any]) -> Estimate:
-    """Shares with p q / n as their variances, as the reference defines V."""
-    shares = [inputs[f"x_{arm}"] / inputs[f"n_{arm}"] for arm in ("control", "treatment")]
-    sizes = [inputs[f"n_{arm}"] for arm in ("control", "treatment")]
-    variance = sum(share * (1.0 - share) / n for share, n in zip(shares, sizes, strict=True))
-    return unit_estimate(shares[1] - shares[0], np.sqrt(variance))
-
-
 def sample_ratio_mismatch(c: Case) -> Got:
     inputs = c.inputs
     if "batches" in inputs:
         shares = np.tile(inputs["null_probabilities"], (len(inputs["batches"]), 1))
         path = sequential_split(inputs["batches"], shares, concentration=inputs["dirichlet_concentration"])
         return {"log_bayes_factor": path.log_bayes_factor, "p": path.p_value}
+    if c.id == "upworthy-window":
+        return upworthy_replay(inputs["alpha"])
     test = chi_square(inputs["observed"], inputs["expected_ratio"])
-    return {
+    got = {
         "chi2": test.statistic,
         "df": test.df,
         "p_value": test.p_value,
-        "observed_share": np.asarray(inputs["observed"]) / sum(inputs["observed"]),
+        "observed_share": test.observed_share,
         "srm_at_0.01": bool(test.p_value < 0.01),
         "srm_at_0.001": bool(test.p_value < 0.001),
     }
+    if "exact_binomial_p" in c.expected:
+        got["exact_binomial_p"] = exact_split(inputs["observed"], inputs["expected_ratio"])
+    return got
+
+
+def upworthy_replay(alpha: float) -> Got:
+    """The archive's tests in groups; the extreme splits of a group, rebuilt, decide for all tests between them."""
+    found = {(window, flag): 0 for window in (True, False) for flag in (True, False)}
+    for group in derived("upworthy-splits"):
+        extremes = [split_with(group[f"chi2_{end}"], group["packages"]) for end in ("smallest", "largest")]
+        flags = chi_square(np.stack(extremes), np.full(group["packages"], 1.0 / group["packages"])).p_value < alpha
+        assert flags[0] == flags[1], f"the group straddles the threshold: {group}"
+        found[bool(group["in_window"]), bool(flags[0])] += group["tests"]
+    inside, outside = (found[window, True] + found[window, False] for window in (True, False))
+    return {
+        "tests": inside + outside,
+        "tests_in_window": inside,
+        "srm_in_window": found[True, True],
+        "share_in_window": found[True, True] / inside,
+        "srm_outside": found[False, True],
+        "share_outside": found[False, True] / outside,
+    }
+
+
+def split_with(statistic: float, arms: int) -> Any:
+    """Counts of equal promised shares, some 1e6 per arm, whose chi-square is `statistic`."""
+    counts = np.full(arms, 1e6)
+    step = math.sqrt(statistic * 1e6 / 2.0)
+    counts[:2] += step, -step
+    return counts
 
 
 # --- planning, A/A and families --------------------------------------------------------------------------------------
@@ -833,7 +858,6 @@ LEFT_OUT: dict[str, str] = {
     "novelty_decay/flat-1": "later issue: decay curves",
     "novelty_decay/asos-54a85a-cumulative": "later issue: decay curves",
     "ratio_metrics/small-orders-per-sessions-cuped": "later issue: CUPED for ratio metrics",
-    "sample_ratio_mismatch/upworthy-window": "later issue: needs the Upworthy archive, too large to copy",
     "seed_examples/seed001-guardrail-direction": "judged by the guardrail check",
     "seed_examples/seed001-overstatement": "arithmetic, no function of ours",
     "seed_examples/seed001-team-draft": "later issue: interleaving",
@@ -853,7 +877,7 @@ OTHER_QUANTITIES: dict[str, str] = {
     "quantile_difference": "",
     "ratio_metrics": "",
     "relative_lift": "ci_log_z ci_log_t fieller_g",
-    "sample_ratio_mismatch": "exact_binomial_p",
+    "sample_ratio_mismatch": "",
     "sample_size_power": "",
     "seed_examples": "bh_adjusted bh_reject ci95_with_pooled_se",
     "two_proportions": "lift_ci_log",

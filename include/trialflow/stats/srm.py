@@ -15,11 +15,17 @@ from trialflow.stats.moments import Bools, Floats
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SplitTest:
-    """Pearson's goodness of fit of a split at one planned look; all of shape S."""
+    """Pearson's goodness of fit of a split at one planned look; all of shape S, the shares of shape S + (k,).
+
+    `observed_share` is what arrived (0 without units), `imbalance` the largest distance of it from the promised share: a
+    tiny p-value of many units may be a harmless split, so the size stands beside it and never silences it.
+    """
 
     statistic: Floats
     df: Floats
     p_value: Floats
+    observed_share: Floats
+    imbalance: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,14 +47,22 @@ def chi_square(observed: ArrayLike, shares: ArrayLike) -> SplitTest:
     non-finite counts or shares and for shares that do not sum to 1.
     """
     count, share = np.broadcast_arrays(not_negative("observed", observed), _shares(shares))
-    expected = count.sum(axis=-1, keepdims=True) * share
+    total = count.sum(axis=-1, keepdims=True)
+    expected = total * share
     squares = (count - expected) ** 2 / np.where(expected > 0.0, expected, 1.0)
     impossible = _impossible(count, share).any(axis=-1)
     statistic = np.where(impossible, np.inf, np.where(expected > 0.0, squares, 0.0).sum(axis=-1))
     df = (share > 0.0).sum(axis=-1) - 1.0
     tail = chdtrc(np.maximum(df, 1.0), np.where(impossible, 0.0, statistic))
     p_value = np.where(impossible, 0.0, np.where(df > 0.0, tail, 1.0))
-    return SplitTest(statistic=statistic, df=df, p_value=p_value)
+    observed_share = count / np.where(total > 0.0, total, 1.0)
+    return SplitTest(
+        statistic=statistic,
+        df=df,
+        p_value=p_value,
+        observed_share=observed_share,
+        imbalance=np.where(total[..., 0] > 0.0, np.abs(observed_share - share).max(axis=-1), 0.0),
+    )
 
 
 def ramp_shares(new_units: ArrayLike, shares: ArrayLike) -> Floats:
