@@ -21,8 +21,8 @@ from trialflow.stages.workspace import Workspace
 DAG_TIMEOUT = 120.0
 STAGE_TIMEOUT = 600.0
 WINDOW_TIMEOUT = 1800.0
-QUIET = 6.0
-"""Seconds without an unfinished run after which no follow-up is expected: the scheduler starts one within two or three."""
+QUIET = 2.5
+"""Seconds without an unfinished run after which a stage that has all its results is over."""
 
 PATIENCE = 60.0
 """Seconds without an unfinished run after which a follow-up that is still owed is given up."""
@@ -96,9 +96,9 @@ class Demo:
             )
             if self._runs.state_of("preregistration", run) == "failed":
                 self._say(
-                    "  ! not everything was registered; the run's log lists every problem. A file that was changed after its\n"
-                    "    registration needs a reason (trigger form of `preregistration`); `make clean` begins anew instead"
+                    "  ! not everything was registered; the log of the run lists every problem. A file that was changed"
                 )
+                self._say("    after its registration needs a reason (trigger form); `make clean` begins anew")
         else:
             self._say("  every file is on record in its present form")
         self._settle("A/A validation", lambda: not self._unvalidated())
