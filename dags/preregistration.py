@@ -16,7 +16,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, Param
 
 from trialflow.spec.form import FORM
-from trialflow_operators.dags import AS_OF_PARAM, DEFAULTS, START, tell_and_finish
+from trialflow_operators.dags import DEFAULTS, START, tell_and_finish
 from trialflow_operators.preregistration import FindOffersOperator, OrderOperator, RegisterOperator
 from trialflow_operators.times import REGISTERED, TODAY
 
@@ -36,7 +36,14 @@ ORDER_PARAMS = {
         description="Why a promise on record is changed, or an experiment is ended.",
         section="Order",
     ),
-    "as_of": AS_OF_PARAM,
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Day",
+        description="From which day the order holds. Empty: today.",
+        section="Order",
+    ),
 }
 FORM_PARAMS = {
     one.name: Param(None, title=one.title, description=one.description, section=one.section, **one.schema)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.sdk import BaseHook, BaseOperator
+from airflow.sdk import Asset, BaseHook, BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 if TYPE_CHECKING:
@@ -58,6 +58,15 @@ def refusing() -> Iterator[None]:
 def name_task(context: Context, text: str) -> None:
     """Give this mapped task its label in the grid, through `map_index_template="{{ experiment }}"`."""
     cast("dict[str, Any]", context)["experiment"] = text
+
+
+def announce(context: Context, asset: Asset, keys: list[str]) -> None:
+    """Hand partition keys over to the DAGs that wait for an asset; without keys there is nothing to announce."""
+    if keys:
+        context["outlet_events"][asset].add_partitions(keys)
+    else:
+        # An event without a key would wake nobody, and leave a warning in the audit log each time.
+        context["ti"].task.outlets = []
 
 
 class TrialflowOperator(BaseOperator):

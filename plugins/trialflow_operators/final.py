@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from trialflow_operators.base import TrialflowOperator, name_task, refusing, workspace
+from trialflow_operators.base import TrialflowOperator, announce, name_task, refusing, workspace
 from trialflow_operators.times import DECIDED, day_of, partition_of
 
 if TYPE_CHECKING:
@@ -28,6 +28,6 @@ class AnalyseOperator(TrialflowOperator):
             result = analyse(workspace(), self.slug, as_of)
         verdict = result.decision.verdict.value
         name_task(context, f"{self.slug}: {verdict}")
-        context["outlet_events"][DECIDED].add_partitions([partition_of(self.slug, as_of)])
+        announce(context, DECIDED, [partition_of(self.slug, as_of)])
         self.log.info("%s on %s: %s", self.slug, as_of, verdict)
         return verdict

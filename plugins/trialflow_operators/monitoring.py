@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from trialflow_operators.base import TrialflowOperator, name_task, refusing, workspace
+from trialflow_operators.base import TrialflowOperator, announce, name_task, refusing, workspace
 from trialflow_operators.times import ANALYSIS_DUE, day_of, partition_of
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ class MonitorOperator(TrialflowOperator):
         name_task(context, self.slug)
         with refusing():
             result = monitor(workspace(), self.slug, day_of(self.as_of))
-        if result.due:
-            keys = [partition_of(self.slug, day) for day in result.due]
-            context["outlet_events"][ANALYSIS_DUE].add_partitions(keys)
+        announce(context, ANALYSIS_DUE, [partition_of(self.slug, day) for day in result.due])
         trouble = [name for name, status in result.statuses.items() if status in ("fail", "no_data")]
         name_task(context, f"{self.slug} ({', '.join(trouble)})" if trouble else self.slug)
         return result.statuses

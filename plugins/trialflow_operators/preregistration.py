@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from trialflow_operators.base import name_task, refusing, workspace
+from trialflow_operators.base import announce, name_task, refusing, workspace
 from trialflow_operators.times import REGISTERED, day_of, partition_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class RegisterOperator(BaseOperator):
                 workspace(), Offer(**self.offer), by=_person(context), today=day_of(self.today), reason=self.reason
             )
         name_task(context, answer.slug)
-        context["outlet_events"][REGISTERED].add_partitions([partition_of(answer.slug)])
+        announce(context, REGISTERED, [partition_of(answer.slug)])
         self.log.info("%s is on record in version %s (new: %s)", answer.slug, answer.version, answer.created)
         return {"slug": answer.slug, "version": answer.version, "created": answer.created}
 

@@ -134,3 +134,27 @@ def test_an_operator_without_an_experiment_says_what_to_give(workspace):
 
     with pytest.raises(AirflowFailException, match="give slug and as_of"):
         AnalyseOperator(task_id="analyse", slug="", as_of="").execute({})
+
+
+def announced() -> list[str]:
+    """Partition keys of all events of the asset that starts final analyses, None for one without a key."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        query = select(AssetEvent.partition_key).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
+        return list(session.scalars(query.where(AssetModel.name == "trialflow_analysis_due")))
+
+
+@pytest.mark.slow
+def test_only_days_with_something_due_are_announced(workspace, run_dag):
+    slug = "open_bandit_men"
+    load_samples(workspace)
+    run_dag("preregistration", conf={"yaml": promise_text(workspace, slug)})
+    run_dag("aa_validation", conf={"slug": slug})
+    before = announced()
+    assert states(run_dag("daily_monitoring", conf={"as_of": "2019-11-25"}))["monitor"] == ["success"]
+    assert announced() == before
+    assert states(run_dag("daily_monitoring", conf={"as_of": "2019-11-30"}))["monitor"] == ["success"]
+    assert announced() == [*before, f"{slug}|2019-11-30"]
