@@ -46,9 +46,9 @@ def facts(promise: Promise, findings: Mapping[str, Finding], variant: str) -> Fa
         benefit_shown=_crossed(findings.get("effects"), variant),
         guardrails_shown=not rules.require_guardrails or _guarded(promise, findings.get("guardrails"), variant),
         novelty_unexplained=_has(findings.get("novelty"), Status.FAIL),
-        # Segments are tested once, at the last look: a test on an extendable day would be a second one without alpha.
-        # A boundary crossed only on restated data needs a person: it must not be shipped by way of a segment either.
-        segment_shown=rules.allow_partial and bool(segment) and not short and not _late(findings.get("effects")),
+        # Segments are tested once, at the last look: on a day that a person chose, or that can be extended, they would be
+        # tested without alpha. A crossing only on restated data needs a person: no segment is a way around that.
+        segment_shown=rules.allow_partial and bool(segment) and not short and _is_last_look(findings.get("effects")),
         information_short=short,
         worthwhile_excluded=_excludes_minimum(promise, primary),
         winning_segment=segment,
@@ -79,8 +79,11 @@ def _crossed(finding: Finding | None, variant: str) -> bool:
     return bool(finding and finding.evidence.get("crossed_on", {}).get(variant))
 
 
-def _late(finding: Finding | None) -> bool:
-    return bool(finding and finding.evidence.get("late_crossings"))
+def _is_last_look(effects: Finding | None) -> bool:
+    if effects is None:
+        return True
+    last = effects.evidence.get("final_day")
+    return not effects.evidence.get("late_crossings") and (last is None or effects.as_of.isoformat() >= last)
 
 
 def _is_harmed(finding: Finding | None, variant: str) -> bool:
