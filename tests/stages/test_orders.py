@@ -1,0 +1,85 @@
+"""What people may order: withdraw, stop, pause, resume; with reasons, by name, once."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from tests.stages.worlds import FINAL, SLUG, begin, days
+from trialflow.decision import Verdict
+from trialflow.errors import PromiseError, UnknownExperimentError
+from trialflow.registry import EventKind, Stage
+from trialflow.stages.final_analysis import analyse
+from trialflow.stages.monitoring import monitor, running
+from trialflow.stages.orders import order
+from trialflow.stages.workspace import Workspace
+
+STOPPED = date(2026, 1, 9)
+
+
+@pytest.fixture
+def alive(benefit: Workspace) -> Workspace:
+    return begin(benefit)
+
+
+@pytest.mark.parametrize("action", ["withdraw", "stop", "pause"])
+def test_an_order_without_a_reason_is_refused(alive: Workspace, action: str) -> None:
+    with pytest.raises(PromiseError) as refused:
+        order(alive, SLUG, action, as_of=STOPPED, by="ada", reason="  ")
+    assert [problem.field for problem in refused.value.problems] == ["reason"]
+    with alive.registry() as registry:
+        assert {event.kind for event in registry.events(SLUG)} == {EventKind.REGISTERED, EventKind.VALIDATED}
+
+
+def test_an_unknown_order_is_refused_with_those_that_are_known(alive: Workspace) -> None:
+    with pytest.raises(PromiseError, match="withdraw, stop, pause, resume"):
+        order(alive, SLUG, "cancel", as_of=STOPPED, by="ada", reason="x")
+
+
+def test_an_order_about_an_unknown_experiment_is_refused(alive: Workspace) -> None:
+    with pytest.raises(UnknownExperimentError):
+        order(alive, "nobody_knows", "stop", as_of=STOPPED, by="ada", reason="x")
+
+
+def test_an_order_is_recorded_once_with_the_person_who_gave_it(alive: Workspace) -> None:
+    assert order(alive, SLUG, "pause", as_of=STOPPED, by="ada", reason="A holiday.")
+    assert not order(alive, SLUG, "pause", as_of=STOPPED, by="eve", reason="Another reason.")
+    assert order(alive, SLUG, "resume", as_of=STOPPED + timedelta(days=1), by="eve", reason="")
+    with alive.registry() as registry:
+        paused, resumed = registry.events(SLUG)[-2:]
+        assert registry.life(SLUG, STOPPED).paused
+        assert not registry.life(SLUG, STOPPED + timedelta(days=1)).paused
+    assert (paused.by, paused.detail) == ("ada", {"reason": "A holiday."})
+    assert (resumed.kind, resumed.by) == (EventKind.RESUMED, "eve")
+
+
+def test_a_withdrawn_experiment_is_looked_at_up_to_the_day_before(alive: Workspace) -> None:
+    order(alive, SLUG, "withdraw", as_of=STOPPED, by="ada", reason="The feature was cut.")
+    assert running(alive, STOPPED - timedelta(days=1)) == (SLUG,)
+    assert running(alive, STOPPED) == ()
+    with alive.registry() as registry:
+        assert registry.life(SLUG, STOPPED).stage is Stage.RETIRED
+
+
+def test_a_stopped_experiment_is_analysed_once_its_last_unit_has_matured(alive: Workspace) -> None:
+    matured = STOPPED + timedelta(days=3)
+    order(alive, SLUG, "stop", as_of=STOPPED, by="ada", reason="Too dear.")
+    assert [day for day in days() if running(alive, day)] == days(last=matured)
+    assert monitor(alive, SLUG, matured - timedelta(days=1)).due == ()
+    assert monitor(alive, SLUG, matured).due == (matured,)
+    with alive.registry() as registry:
+        (due,) = [event for event in registry.events(SLUG) if event.kind is EventKind.ANALYSIS_DUE]
+        assert registry.life(SLUG, matured).analysis_due == matured
+    assert "person" in due.detail["why"]
+    assert analyse(alive, SLUG, matured).decision.verdict is Verdict.HOLD
+    assert monitor(alive, SLUG, matured).due == ()
+
+
+def test_a_verdict_does_not_end_the_looking(alive: Workspace) -> None:
+    before = [day for day in days() if running(alive, day)]
+    analyse(alive, SLUG, date(2026, 1, 11))
+    from trialflow.stages.rollout import roll_out
+
+    roll_out(alive, SLUG, date(2026, 1, 11))
+    assert [day for day in days() if running(alive, day)] == before == days(last=FINAL)

@@ -1,0 +1,83 @@
+"""What follows a decision: the promised ramp, the way back, or retirement; recorded once, switched by nobody."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from tests.stages.conftest import Lakes
+from tests.stages.worlds import FINAL, SLUG, begin, promise, shop, world
+from trialflow.decision import Verdict
+from trialflow.registry import EventKind, Stage
+from trialflow.simulation import Arm
+from trialflow.stages.final_analysis import analyse
+from trialflow.stages.rollout import Step, roll_out
+from trialflow.stages.workspace import Workspace
+
+SHIPPED = date(2026, 1, 18)
+
+
+def kinds(workspace: Workspace) -> list[EventKind]:
+    with workspace.registry() as registry:
+        return [event.kind for event in registry.events(SLUG)]
+
+
+def test_a_ship_records_the_promised_ramp_from_the_day_after(benefit: Workspace) -> None:
+    begin(benefit)
+    assert analyse(benefit, SLUG, SHIPPED).decision.verdict is Verdict.SHIP
+    done = roll_out(benefit, SLUG, SHIPPED)
+    assert done.verdict == "SHIP"
+    assert done.steps == (Step(day=date(2026, 1, 19), share=0.25), Step(day=date(2026, 1, 22), share=1.0))
+    with benefit.registry() as registry:
+        steps = [event for event in registry.events(SLUG) if event.kind is EventKind.ROLLOUT_STEP]
+        assert registry.life(SLUG, SHIPPED).stage is Stage.ROLLING_OUT
+        digest = registry.digest(SLUG)
+    assert [step.detail for step in steps] == [
+        {"day": "2026-01-19", "share": 0.25, "variant": "treatment"},
+        {"day": "2026-01-22", "share": 1.0, "variant": "treatment"},
+    ]
+    assert roll_out(benefit, SLUG, SHIPPED) == done
+    with benefit.registry() as registry:
+        assert registry.digest(SLUG) == digest
+
+
+def test_a_rollback_names_the_harmful_variant(tmp_path: Path, lakes: Lakes) -> None:
+    workspace = begin(shop(tmp_path, lake=lakes(world(effect=-0.3))))
+    assert analyse(workspace, SLUG, FINAL).decision.verdict is Verdict.ROLLBACK
+    assert roll_out(workspace, SLUG, FINAL).steps == ()
+    with workspace.registry() as registry:
+        assert registry.events(SLUG)[-1].detail == {"variant": "treatment"}
+        assert registry.life(SLUG, FINAL).stage is Stage.ROLLED_BACK
+
+
+def test_what_is_held_or_invalid_is_retired(tmp_path: Path, lakes: Lakes) -> None:
+    arms = (Arm(name="control", weight=0.5), Arm(name="treatment", weight=0.5, logged=0.4))
+    for name, spec, verdict in (("held", world(), Verdict.HOLD), ("invalid", world(arms=arms), Verdict.INVALID)):
+        workspace = begin(shop(tmp_path / name, lake=lakes(spec)))
+        assert analyse(workspace, SLUG, FINAL).decision.verdict is verdict
+        roll_out(workspace, SLUG, FINAL)
+        assert kinds(workspace)[-1] is EventKind.RETIRED
+        with workspace.registry() as registry:
+            assert registry.life(SLUG, FINAL).stage is Stage.RETIRED
+
+
+def test_an_extension_is_no_end(tmp_path: Path, lakes: Lakes) -> None:
+    calendar = {"max_extension_days": 7}
+    thin = {"views_3d": {"mean": 2.9, "std_dev": 2.6}}
+    small = {"primary": {"metric": "views_3d", "minimum_effect": {"relative": 0.13}}}
+    workspace = shop(tmp_path, lake=lakes(world(units=600, visits=0.0, pre_days=0)))
+    begin(
+        workspace,
+        promise(calendar=calendar, baselines=thin, metrics=small, replay=True, analysis={"aa": {"waived": "x"}}),
+    )
+    assert analyse(workspace, SLUG, FINAL).decision.verdict is Verdict.EXTEND
+    assert roll_out(workspace, SLUG, FINAL).steps == ()
+    with workspace.registry() as registry:
+        assert registry.life(SLUG, FINAL).stage is Stage.RUNNING
+
+
+def test_without_a_decision_nothing_is_recorded(benefit: Workspace) -> None:
+    begin(benefit)
+    before = kinds(benefit)
+    assert "no decision" in roll_out(benefit, SLUG, SHIPPED).note
+    assert kinds(benefit) == before
