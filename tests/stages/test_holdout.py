@@ -1,0 +1,117 @@
+"""The quarterly holdout: everybody against those who never got anything, beside what was shipped."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from scipy import stats
+
+from tests.stages.conftest import Lakes
+from tests.stages.worlds import FINAL, FIRST, SLUG, SOURCE, TODAY, begin, fill, merged, promise, shop, world
+from trialflow.decision import Verdict
+from trialflow.simulation import Arm
+from trialflow.stages.aa_validation import validate
+from trialflow.stages.final_analysis import analyse
+from trialflow.stages.holdout import compare_holdout, holdouts, quarter_of
+from trialflow.stages.preregistration import Offer, register
+from trialflow.stages.workspace import Workspace
+
+HELD = "held_out"
+
+
+@pytest.mark.parametrize(
+    ("day", "quarter"),
+    [
+        (date(2026, 1, 1), (date(2026, 1, 1), date(2026, 3, 31))),
+        (date(2026, 3, 31), (date(2026, 1, 1), date(2026, 3, 31))),
+        (date(2024, 5, 6), (date(2024, 4, 1), date(2024, 6, 30))),
+        (date(2026, 12, 31), (date(2026, 10, 1), date(2026, 12, 31))),
+    ],
+)
+def test_a_quarter_has_its_first_and_last_day(day: date, quarter: tuple[date, date]) -> None:
+    assert quarter_of(day) == quarter
+
+
+@pytest.fixture
+def quarterly(tmp_path: Path, lakes: Lakes) -> Workspace:
+    """The shop's people, of whom one in five is also held out of everything; one experiment has shipped by the end."""
+    workspace = fill(shop(tmp_path), world(effect=0.25))
+    arms = (Arm(name="holdout", weight=0.2), Arm(name="everybody", weight=0.8))
+    # The same people seen by another log: only its exposures are used.
+    fill(
+        workspace, world(slug=HELD, arms=arms, prefix="held_", source="held", seed=5, behaviours=world().behaviours[:1])
+    )
+    exposures = {"table": "held_exposures", "segments": {"device": "device"}}
+    held = merged(SOURCE, {"name": "held", "exposures": exposures})
+    (workspace.include / "sources" / "held.yaml").write_text(yaml.safe_dump(held))
+    variants = [
+        {"name": "holdout", "role": "holdout", "weight": 0.2},
+        {"name": "everybody", "role": "treatment", "weight": 0.8},
+    ]
+    text = promise(
+        slug=HELD,
+        source="held",
+        layer="holdout",
+        variants=variants,
+        analysis={"stopping": {"policy": "fixed", "looks": None}, "novelty": None},
+    )
+    begin(workspace)
+    register(workspace, Offer(where="a test", text=text), by="ada", today=TODAY)
+    validate(workspace, HELD)
+    return workspace
+
+
+def test_only_promises_with_a_holdout_that_have_begun_are_compared(quarterly: Workspace) -> None:
+    assert holdouts(quarterly, TODAY) == ()
+    assert holdouts(quarterly, FIRST) == (HELD,)
+
+
+def test_everybody_is_compared_with_the_holdout_beside_what_was_shipped(quarterly: Workspace) -> None:
+    shipped = analyse(quarterly, SLUG, date(2026, 1, 18)).decision
+    assert shipped.verdict is Verdict.SHIP
+    finding = compare_holdout(quarterly, HELD, FINAL)
+    (row,) = finding.evidence["comparisons"]
+
+    # The same from the rows alone: views within three days of the first exposure in the holdout's own log.
+    engine = quarterly.lake.engine()
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "with units as (select unit_id, arg_min(variant, exposed_at) as variant, min(exposed_at) as at"
+            f" from held_exposures where experiment = '{HELD}' group by unit_id)"
+            " select variant, count(e.unit_id) as views from units u left join events e on e.unit_id = u.unit_id"
+            " and e.name = 'view' and e.occurred_at >= u.at and e.occurred_at::date - u.at::date <= 3"
+            " group by u.unit_id, variant"
+        ).fetchall()
+    arms = {name: np.asarray([views for arm, views in rows if arm == name], float) for name in ("holdout", "everybody")}
+    welch = stats.ttest_ind(arms["everybody"], arms["holdout"], equal_var=False)
+    assert row["n_control"] == len(arms["holdout"])
+    assert row["estimate"] == pytest.approx(arms["everybody"].mean() - arms["holdout"].mean(), rel=1e-9)
+    assert row["p_value"] == pytest.approx(welch.pvalue, rel=1e-6)
+    assert row["lower"] == pytest.approx(welch.confidence_interval().low, rel=1e-6)
+
+    # The shipped effect stands beside it, as its own decision saw it.
+    with quarterly.registry() as registry:
+        (effects,) = registry.findings(SLUG, check="effects")
+        (memo,) = registry.memos(HELD, kind="holdout")
+        keys = [one.message.key for one in registry.messages(HELD)]
+    naive = effects.evidence["comparisons"][0]["estimate"]
+    assert [one["experiment"] for one in finding.evidence["shipped"]] == [SLUG]
+    assert finding.evidence["shipped_sum"] == pytest.approx(naive)
+    assert finding.evidence["gap"] == pytest.approx(row["estimate"] - naive)
+    assert SLUG in memo.documents["markdown"]
+    assert f"holdout|{HELD}|{FINAL}|{finding.fingerprint}" in keys
+
+
+def test_what_was_not_shipped_by_then_is_not_counted_and_again_changes_nothing(quarterly: Workspace) -> None:
+    early = compare_holdout(quarterly, HELD, date(2026, 1, 11))
+    assert early.evidence["shipped"] == []
+    analyse(quarterly, SLUG, date(2026, 1, 18))
+    with quarterly.registry() as registry:
+        digest = registry.digest(HELD)
+    assert compare_holdout(quarterly, HELD, date(2026, 1, 11)) == early
+    with quarterly.registry() as registry:
+        assert registry.digest(HELD) == digest

@@ -1,0 +1,175 @@
+"""What is told: changes of status, once; the outbox, oldest first; one digest a day; memos as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tests.stages.worlds import SLUG, TODAY, begin, promise
+from trialflow.checks import Finding, Status
+from trialflow.registry import Message
+from trialflow.stages.final_analysis import analyse
+from trialflow.stages.monitoring import monitor
+from trialflow.stages.preregistration import Offer, register
+from trialflow.stages.telling import alert_messages, deliver, intend_digest, is_news
+from trialflow.stages.workspace import Workspace, registered
+
+PASS, WARN, FAIL, NO_DATA = Status.PASS, Status.WARN, Status.FAIL, Status.NO_DATA
+DAY = date(2026, 1, 8)
+
+# check, status, status before → is it news?
+NEWS: list[tuple[str, Status, Status | None, bool]] = [
+    ("srm", FAIL, PASS, True),
+    ("srm", FAIL, None, True),
+    ("srm", NO_DATA, None, True),
+    ("srm", PASS, FAIL, True),
+    ("srm", PASS, None, False),
+    ("completeness", NO_DATA, PASS, True),
+    ("completeness", PASS, NO_DATA, True),
+    ("completeness", WARN, PASS, True),
+    ("lock", WARN, PASS, True),
+    ("aa", FAIL, None, True),
+    ("aa", Status.NOT_APPLICABLE, None, False),
+    ("harm", FAIL, PASS, True),
+    ("harm", PASS, FAIL, True),
+    ("harm", NO_DATA, None, False),
+    ("harm", PASS, NO_DATA, False),  # the first numbers are no recovery
+    ("effects", NO_DATA, None, False),
+    ("effects", NO_DATA, PASS, True),
+    ("effects", PASS, NO_DATA, False),
+    ("effects", WARN, PASS, False),
+    ("guardrails", WARN, NO_DATA, False),
+    ("guardrails", PASS, WARN, False),
+    ("novelty", WARN, PASS, True),
+    ("novelty", FAIL, PASS, True),
+    ("information", WARN, PASS, False),
+]
+
+
+def finding(check: str, status: Status, day: date = DAY, **evidence: Any) -> Finding:
+    return Finding(experiment=SLUG, check=check, as_of=day, status=status, headline="So it is.", evidence=evidence)
+
+
+@pytest.mark.parametrize(("check", "status", "before", "news"), NEWS)
+def test_trouble_and_its_end_are_news(check: str, status: Status, before: Status | None, news: bool) -> None:
+    assert is_news(finding(check, status), before) is news
+
+
+def test_a_warning_that_asks_for_a_person_is_news() -> None:
+    assert is_news(finding("effects", WARN, late_crossings=["2026-01-08"]), PASS)
+
+
+class Slack:
+    """Takes messages; refuses those whose keys it is told to refuse; dies after posting the one it is told to die at."""
+
+    def __init__(self, *, refused: str = "", dies_at: str = "") -> None:
+        self.refused, self.dies_at = refused, dies_at
+        self.posted: dict[str, dict[str, Any]] = {}
+
+    def post(self, *, channel: str, payload: Mapping[str, Any], key: str, thread_ts: str) -> str:
+        if self.refused and self.refused in key:
+            raise OSError("no route to Slack")
+        posted = self.posted.setdefault(key, {"channel": channel, "thread": thread_ts, "ts": f"{len(self.posted)}.0"})
+        if self.dies_at and self.dies_at in key:
+            self.dies_at = ""
+            raise KeyboardInterrupt
+        return str(posted["ts"])
+
+
+class TestAlerts:
+    """Compared with the record: (day, status) on record, then a day's finding → told or not."""
+
+    @pytest.mark.parametrize(
+        ("on_record", "now", "told"),
+        [
+            ([(6, PASS), (7, PASS)], (8, FAIL), True),
+            ([(6, PASS), (7, FAIL)], (8, FAIL), False),
+            ([(6, FAIL), (7, Status.NOT_APPLICABLE)], (8, FAIL), False),  # a day without judgment changes nothing
+            ([(7, PASS), (8, NO_DATA)], (8, PASS), True),  # the same day, healed
+            ([(7, PASS), (8, PASS)], (8, PASS), False),
+            ([(9, FAIL)], (8, FAIL), False),  # a later day has told it
+            ([(9, PASS)], (8, FAIL), True),
+            ([(1, FAIL)], (8, FAIL), True),  # of another life: before the first day
+        ],
+    )
+    def test_compare_with_what_stands_there(
+        self, benefit: Workspace, on_record: list[tuple[int, Status]], now: tuple[int, Status], told: bool
+    ) -> None:
+        register(benefit, Offer(where="a test", text=promise()), by="ada", today=TODAY)
+        with benefit.registry() as registry:
+            for number, status in on_record:
+                with registry.append(SLUG) as record:
+                    record.findings([finding("srm", status, date(2026, 1, number))])
+            day = date(2026, 1, now[0])
+            messages = alert_messages(registry, registered(registry, SLUG), [finding("srm", now[1], day)], day)
+        assert [message.key for message in messages] == ([f"alert|{SLUG}|srm|{day}|{now[1]}"] if told else [])
+        assert all((one.channel, one.thread) == ("#shop", f"registered|{SLUG}|1") for one in messages)
+
+
+class TestTheOutbox:
+    @pytest.fixture
+    def waiting(self, benefit: Workspace) -> Workspace:
+        begin(benefit)
+        analyse(benefit, SLUG, date(2026, 1, 18))
+        return benefit
+
+    def test_is_posted_once_in_the_experiment_s_thread(self, waiting: Workspace) -> None:
+        slack = Slack()
+        first = deliver(waiting, slack)
+        assert [key.partition("|")[0] for key in first.posted] == ["registered", "decision"]
+        opener, decision = slack.posted.values()
+        assert opener == {"channel": "#shop", "thread": "", "ts": "0.0"}
+        assert decision["thread"] == opener["ts"]
+        assert deliver(waiting, Slack()).posted == ()
+
+    def test_keeps_what_slack_did_not_take(self, waiting: Workspace) -> None:
+        slack = Slack(refused="decision")
+        done = deliver(waiting, slack)
+        assert len(done.posted) == len(done.failed) == 1
+        slack.refused = ""
+        assert deliver(waiting, slack).posted == done.failed
+
+    def test_asks_for_the_same_key_again_after_dying_between_posting_and_recording(self, waiting: Workspace) -> None:
+        slack = Slack(dies_at="decision")
+        with pytest.raises(KeyboardInterrupt):
+            deliver(waiting, slack)
+        with waiting.registry() as registry:
+            (left,) = registry.outbox()
+        assert deliver(waiting, slack).posted == (left.message.key,)
+        assert len(slack.posted) == 2
+        with waiting.registry() as registry:
+            assert registry.outbox() == ()
+
+
+class TestTheDigest:
+    def test_is_intended_once_a_day_for_all_experiments_together(self, benefit: Workspace) -> None:
+        begin(benefit)
+        monitor(benefit, SLUG, DAY)
+        assert intend_digest(benefit, DAY, "#all") == 1
+        assert intend_digest(benefit, DAY, "#all") == 1
+        with benefit.registry() as registry:
+            digests = [one.message for one in registry.messages() if one.message.key.startswith("digest|")]
+        assert [(one.key, one.channel) for one in digests] == [(f"digest|{DAY}", "#all")]
+        assert SLUG in str(digests[0].payload)
+        assert isinstance(digests[0], Message)
+
+    def test_says_nothing_on_a_day_without_findings(self, benefit: Workspace) -> None:
+        begin(benefit)
+        assert intend_digest(benefit, date(2026, 1, 2), "#all") == 0
+        with benefit.registry() as registry:
+            assert not [one for one in registry.messages() if one.message.key.startswith("digest|")]
+
+
+def test_a_memo_stands_in_the_record_and_as_files_with_the_same_texts(benefit: Workspace) -> None:
+    begin(benefit)
+    analyse(benefit, SLUG, date(2026, 1, 18))
+    with benefit.registry() as registry:
+        (memo,) = registry.memos(SLUG, kind="decision")
+    folder = benefit.memo_root / SLUG
+    for name, ending in (("markdown", "md"), ("html", "html"), ("slack", "json")):
+        assert (folder / f"2026-01-18-decision.{ending}").read_text() == memo.documents[name]
+    assert "SIMULATED DATA" in memo.documents["markdown"]
+    assert len(list(folder.iterdir())) == 6
