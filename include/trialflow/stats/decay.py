@@ -1,12 +1,67 @@
-"""Novelty and primacy: whether the effect on a unit's late days differs from that on its early days."""
+"""Novelty and primacy: whether the effect on a unit changes with the days since its first exposure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import solve_triangular
+from scipy.special import chdtri
+
+from trialflow.errors import StatisticsError
+from trialflow.stats.arguments import open_share
 from trialflow.stats.means import difference_in_means
-from trialflow.stats.moments import Moments
-from trialflow.stats.results import Estimate
+from trialflow.stats.moments import Floats, JointMoments, Moments
+from trialflow.stats.results import Estimate, Interval, Scale
 
 METHOD = "novelty contrast, late minus early"
+SLOPE = "slope of the effect per day, generalised least squares"
+HALVES = "effect of the late days minus that of the early ones"
+# Decay times looked at: a tenth of a day to ten times the days seen. Beyond either end no data of these days could tell.
+_SHORTEST, _LONGEST, _STEPS = 0.1, 10.0, 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DailyEffects:
+    """Effects on `days` (d,) since first exposure, (d,), and their covariance (d, d)."""
+
+    days: Floats
+    effect: Floats
+    covariance: Floats
+
+    @classmethod
+    def independent(cls, days: ArrayLike, effect: ArrayLike, std_error: ArrayLike) -> DailyEffects:
+        """From effects whose errors are independent, as published daily figures claim."""
+        error = np.asarray(std_error, dtype=np.float64)
+        values = np.asarray(effect, dtype=np.float64)
+        return cls(days=np.asarray(days, dtype=np.float64), effect=values, covariance=np.diag(error**2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DecayFit:
+    """δ(d) = asymptote + amplitude · exp(−(d − first day) / decay_days), or the reason why not.
+
+    Intervals are profile-likelihood ones. `amplitude` is the effect that goes away (below 0 for primacy: the effect
+    grows). `identified` is False where the data do not tell how fast the effect changes: the interval of `decay_days`
+    then reaches an end of what was searched and is reported as 0 or inf there, `reason` says so, and asymptote and
+    amplitude are not to be relied on. `evident` says whether the amplitude's interval excludes 0; if not, there is no
+    evidence of a change, which is not evidence of none.
+    """
+
+    asymptote: float
+    asymptote_interval: Interval
+    asymptote_std_error: float
+    amplitude: float
+    amplitude_interval: Interval
+    decay_days: float
+    decay_interval: Interval
+    half_life_days: float
+    residual: float
+    df: int
+    identified: bool
+    evident: bool
+    reason: str
 
 
 def novelty_contrast(control: Moments, treatment: Moments) -> Estimate:
@@ -17,3 +72,232 @@ def novelty_contrast(control: Moments, treatment: Moments) -> Estimate:
     (Sadeghi et al. 2021, arXiv 2102.12893). Below 0 for a benefit that fades (novelty), above 0 for one that grows.
     """
     return difference_in_means(control, treatment, method=METHOD)
+
+
+def daily_effects(control: JointMoments, treatment: JointMoments, *, first_day: int = 1) -> DailyEffects:
+    """Treatment − control on every day since first exposure, from moments whose p variables are the days in order.
+
+    Both arms are balanced cohorts: units observed on all days. The covariance Cov_T / n_T + Cov_C / n_C holds the
+    correlation of a unit's days. Raises StatisticsError below two units in an arm.
+    """
+    if not (control.n >= 2.0 and treatment.n >= 2.0):
+        raise StatisticsError(f"{control.n} and {treatment.n} units: daily effects need two units in each variant")
+    effect = treatment.mean - control.mean
+    days = first_day + np.arange(len(effect), dtype=np.float64)
+    return DailyEffects(
+        days=days, effect=effect, covariance=control.covariance / control.n + treatment.covariance / treatment.n
+    )
+
+
+def slope(effects: DailyEffects) -> Estimate:
+    """Generalised least squares slope of the effect per day, known covariance (df = inf); 0 without a trend."""
+    days = effects.days - effects.days.mean()
+    design, values = _whiten(effects, np.column_stack([np.ones_like(days), days]))
+    fit, covariance = _least_squares(design, values)
+    return _normal(float(fit[1]), float(np.sqrt(covariance[1, 1])), SLOPE)
+
+
+def late_minus_early(effects: DailyEffects, *, early_days: int | None = None, late_days: int | None = None) -> Estimate:
+    """Weighted mean effect of the late days − that of the early ones; `control` is the early mean, `treatment` the late.
+
+    Weights are generalised least squares (inverse variances for independent days). The early days are the first
+    `early_days`, the late ones the last `late_days`, half of all (rounded down) unless said: a day in the middle is in
+    neither. Raises StatisticsError where a part is empty or the two overlap.
+    """
+    days = len(effects.days)
+    early = days // 2 if early_days is None else early_days
+    late = days // 2 if late_days is None else late_days
+    if early < 1 or late < 1 or early + late > days:
+        raise StatisticsError(f"{early} early and {late} late days must be two parts of {days} days")
+    used = np.r_[0:early, days - late : days]
+    part = DailyEffects(
+        days=effects.days[used], effect=effects.effect[used], covariance=effects.covariance[np.ix_(used, used)]
+    )
+    first = (np.arange(early + late) < early).astype(np.float64)
+    fit, covariance = _least_squares(*_whiten(part, np.column_stack([first, 1.0 - first])))
+    variance = covariance[0, 0] + covariance[1, 1] - 2.0 * covariance[0, 1]
+    return _normal(
+        float(fit[1] - fit[0]),
+        float(np.sqrt(variance)),
+        HALVES,
+        control=(float(fit[0]), float(np.sqrt(covariance[0, 0]))),
+        treatment=(float(fit[1]), float(np.sqrt(covariance[1, 1]))),
+    )
+
+
+def overall_mean(effects: DailyEffects) -> Estimate:
+    """Generalised least squares mean of the effect over all days."""
+    fit, covariance = _least_squares(*_whiten(effects, np.ones((len(effects.days), 1))))
+    return _normal(float(fit[0]), float(np.sqrt(covariance[0, 0])), "mean effect over days")
+
+
+def fit_decay(effects: DailyEffects, *, level: float = 0.95) -> DecayFit:
+    """Fit the exponential decay by generalised least squares with the day × day covariance.
+
+    For every decay time the other two parameters are linear, so the likelihood is profiled over a grid of decay times
+    and refined around its best one; each interval holds what lies within χ²_1 of the best fit. A change that is over
+    within a day, or that looks like a straight line, has no decay time: the fit says "not identified". Raises
+    StatisticsError for fewer than four days.
+    """
+    days = effects.days
+    if len(days) < 4:
+        raise StatisticsError(f"{len(days)} days: a decay with three parameters needs at least four")
+    open_share("level", level)
+    span = float(days[-1] - days[0])
+    grid = np.geomspace(_SHORTEST, _LONGEST * span, _STEPS)
+    whole = _chi_square_floor(effects)
+    profile = [_at_decay(effects, time, whole) for time in grid]
+    loss = np.array([one.loss for one in profile])
+    best = int(np.argmin(loss))
+    around = grid[max(best - 1, 0)], grid[min(best + 1, _STEPS - 1)]
+    time, fit = _refine(effects, around, whole)
+    allowed = fit.loss + float(chdtri(1, 1.0 - level))
+    inside = np.flatnonzero(loss <= allowed)
+    low, high = (int(inside[0]), int(inside[-1])) if len(inside) else (best, best)
+    lower = 0.0 if low == 0 else _cross(effects, grid[low - 1], min(grid[low], time), allowed, whole)
+    upper = np.inf if high == _STEPS - 1 else _cross(effects, grid[high + 1], max(grid[high], time), allowed, whole)
+    identified = bool(lower > 0.0 and np.isfinite(upper))
+    ends = [_hull([*profile, fit], which, allowed) for which in (0, 1)]
+    return DecayFit(
+        asymptote=float(fit.values[0]),
+        asymptote_interval=_interval(*ends[0], level),
+        asymptote_std_error=_asymptote_error(effects, fit, time),
+        amplitude=float(fit.values[1]),
+        amplitude_interval=_interval(*ends[1], level),
+        decay_days=time if identified else np.nan,
+        decay_interval=_interval(lower, upper, level),
+        half_life_days=float(np.log(2.0) * time) if identified else np.nan,
+        residual=fit.loss,
+        df=len(days) - 3,
+        identified=identified,
+        evident=bool(identified and not ends[1][0] <= 0.0 <= ends[1][1]),
+        reason="" if identified else "the days seen do not tell how fast the effect changes",
+    )
+
+
+def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
+    """Spearman's rank correlation of two series (d,); descriptive only, since cumulative points depend on each other.
+
+    NaN where a series is constant or shorter than two.
+    """
+    ranks = [_midranks(np.asarray(series, dtype=np.float64)) for series in (one, other)]
+    centred = [rank - rank.mean() for rank in ranks]
+    size = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
+    return float((centred[0] * centred[1]).sum()) / size if size > 0.0 else np.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Fit:
+    values: Floats
+    covariance: Floats
+    loss: float
+
+
+def _whiten(effects: DailyEffects, design: Floats) -> tuple[Floats, Floats]:
+    """Design and effects in units of independent standard errors."""
+    try:
+        root = np.linalg.cholesky(effects.covariance)
+    except np.linalg.LinAlgError as error:
+        raise StatisticsError(
+            "the covariance of the daily effects is singular: use fewer days or more units"
+        ) from error
+    both = solve_triangular(root, np.column_stack([design, effects.effect]), lower=True)
+    return both[:, :-1], both[:, -1]
+
+
+def _least_squares(design: Floats, values: Floats) -> tuple[Floats, Floats]:
+    covariance = np.asarray(np.linalg.inv(design.T @ design), dtype=np.float64)
+    return np.asarray(covariance @ design.T @ values, dtype=np.float64), covariance
+
+
+def _chi_square_floor(effects: DailyEffects) -> tuple[Floats, Floats]:
+    """The inverse root of the covariance and the whitened effects, made once for the whole grid."""
+    identity, values = _whiten(effects, np.eye(len(effects.days)))
+    return identity, values
+
+
+def _at_decay(effects: DailyEffects, time: float, whole: tuple[Floats, Floats]) -> _Fit:
+    curve = np.exp(-(effects.days - effects.days[0]) / time)
+    design = whole[0] @ np.column_stack([np.ones_like(curve), curve])
+    fit, covariance = _least_squares(design, whole[1])
+    missed = whole[1] - design @ fit
+    return _Fit(values=fit, covariance=covariance, loss=float(missed @ missed))
+
+
+def _refine(effects: DailyEffects, around: tuple[float, float], whole: tuple[Floats, Floats]) -> tuple[float, _Fit]:
+    """Golden-section search for the best decay time between two neighbours of the grid's best."""
+    golden = (np.sqrt(5.0) - 1.0) / 2.0
+    low, high = np.log(around[0]), np.log(around[1])
+    for _ in range(60):
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        if _at_decay(effects, float(np.exp(left)), whole).loss < _at_decay(effects, float(np.exp(right)), whole).loss:
+            high = right
+        else:
+            low = left
+    time = float(np.exp((low + high) / 2.0))
+    return time, _at_decay(effects, time, whole)
+
+
+def _cross(effects: DailyEffects, outside: float, inside: float, allowed: float, whole: tuple[Floats, Floats]) -> float:
+    """The decay time between two others at which the loss passes what is allowed, by halving."""
+    for _ in range(40):
+        middle = float(np.sqrt(outside * inside))
+        if _at_decay(effects, middle, whole).loss <= allowed:
+            inside = middle
+        else:
+            outside = middle
+    return inside
+
+
+def _hull(profile: list[_Fit], which: int, allowed: float) -> tuple[float, float]:
+    """Profile interval of a linear parameter: over all decay times, what a parabola keeps within the allowed loss."""
+    lower, upper = np.inf, -np.inf
+    for one in profile:
+        if one.loss <= allowed:
+            half = float(np.sqrt((allowed - one.loss) * one.covariance[which, which]))
+            lower, upper = min(lower, float(one.values[which]) - half), max(upper, float(one.values[which]) + half)
+    return lower, upper
+
+
+def _asymptote_error(effects: DailyEffects, fit: _Fit, time: float) -> float:
+    """Standard error of the asymptote with all three parameters free (Gauss–Newton), NaN where they cannot be told."""
+    away = effects.days - effects.days[0]
+    curve = np.exp(-away / time)
+    design = np.column_stack([np.ones_like(curve), curve, fit.values[1] * curve * away / time**2])
+    whitened = _whiten(effects, design)[0]
+    information = whitened.T @ whitened
+    if np.linalg.matrix_rank(information, hermitian=True) < 3:
+        return float("nan")
+    return float(np.sqrt(np.linalg.inv(information)[0, 0]))
+
+
+def _midranks(values: Floats) -> Floats:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    upto: NDArray[np.float64] = np.cumsum(counts).astype(np.float64)
+    return (upto - (counts - 1) / 2.0)[place]
+
+
+def _interval(lower: float, upper: float, level: float) -> Interval:
+    return Interval(lower=np.asarray(lower), upper=np.asarray(upper), level=level)
+
+
+def _normal(
+    value: float,
+    error: float,
+    method: str,
+    control: tuple[float, float] = (0.0, 0.0),
+    treatment: tuple[float, float] | None = None,
+) -> Estimate:
+    after = (value, error) if treatment is None else treatment
+    return Estimate(
+        estimate=np.asarray(value),
+        std_error=np.asarray(error),
+        df=np.asarray(np.inf),
+        control=np.asarray(control[0]),
+        treatment=np.asarray(after[0]),
+        control_std_error=np.asarray(control[1]),
+        treatment_std_error=np.asarray(after[1]),
+        estimable=np.asarray(True),
+        scale=Scale.ABSOLUTE,
+        method=method,
+    )
