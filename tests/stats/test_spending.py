@@ -45,3 +45,31 @@ def test_two_sides_spend_twice_what_one_side_of_half_alpha_does(function: Spendi
 def test_a_fraction_that_is_none_is_refused(fraction: float) -> None:
     with pytest.raises(StatisticsError, match="fraction"):
         alpha_spent(SpendingFunction.POCOCK, fraction, 0.05)
+
+
+def test_the_families_with_a_parameter_spend_as_published() -> None:
+    # Formulas of Hwang, Shih & DeCani 1990 and Kim & DeMets 1987 by hand.
+    half = alpha_spent(SpendingFunction.HWANG_SHIH_DECANI, 0.5, 0.05, parameter=-4.0)
+    same(half, 0.05 * (np.exp(2.0) - 1.0) / (np.exp(4.0) - 1.0))
+    same(alpha_spent(SpendingFunction.HWANG_SHIH_DECANI, 0.3, 0.05, parameter=0.0), 0.015)
+    same(alpha_spent(SpendingFunction.POWER, 0.5, 0.05, parameter=2.0), 0.0125)
+
+
+@pytest.mark.parametrize("gamma", [-2000.0, -1e-9, 1e-9, 2000.0])
+def test_extreme_families_do_not_overflow(gamma: float) -> None:
+    spent = alpha_spent(SpendingFunction.HWANG_SHIH_DECANI, [0.0, 0.25, 0.5, 1.0], 0.05, parameter=gamma)
+    assert (np.diff(spent) >= 0.0).all()
+    assert (spent[0], spent[-1]) == (0.0, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("function", "parameter"),
+    [
+        (SpendingFunction.OBRIEN_FLEMING, 1.0),
+        (SpendingFunction.POWER, 0.0),
+        (SpendingFunction.HWANG_SHIH_DECANI, float("nan")),
+    ],
+)
+def test_a_parameter_that_means_nothing_is_refused(function: SpendingFunction, parameter: float) -> None:
+    with pytest.raises(StatisticsError, match="parameter"):
+        alpha_spent(function, 0.5, 0.05, parameter=parameter)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import log_ndtr
 
 from trialflow.errors import StatisticsError
 from trialflow.stats.arguments import one_or_two, positive
@@ -62,7 +63,9 @@ def repeated_p_values(
         highest = float(np.log(HIGHEST_LEVEL))
         if np.isnan(size[look]) or excess(highest) < 0.0:
             return 1.0
-        return float(np.exp(root(excess, float(np.log(SMALLEST_TAIL)), highest, tolerance=1e-10)))
+        # Any crossing at all is at least as likely as one at this look alone.
+        lowest = float(np.log(sides) + log_ndtr(-size[look])) - 1e-9
+        return float(np.exp(root(excess, max(lowest, float(np.log(SMALLEST_TAIL))), highest, tolerance=1e-9)))
 
     repeated = np.asarray([level(look) for look in range(len(at))])
     return RepeatedPValues(repeated_p_value=repeated, always_valid_p_value=np.minimum.accumulate(repeated))

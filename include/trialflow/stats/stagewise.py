@@ -98,18 +98,20 @@ def _analysis(
 
     unit = float(last.information**-0.5)
 
-    def beyond(effect: float) -> float:
-        """Chance under `effect` of an outcome at least as extreme."""
-        now = Step(last.density, -np.inf, z, last.information)
-        return sum(step.exits(effect)[0] for step in past) + now.exits(effect)[0]
+    def tails(effect: float) -> tuple[float, float]:
+        """Chances under `effect` of an outcome at least as high and at least as low."""
+        exits = [step.exits(effect) for step in (*past, Step(last.density, z, z, last.information))]
+        return sum(above for above, _ in exits), sum(below for _, below in exits)
 
     def effect_with(probability: float) -> float:
+        # Both tails are weighed, so that neither is the difference of 1 and something close to it.
         def excess(shift: float) -> float:
-            return beyond(shift * unit) - probability
+            above, below = tails(shift * unit)
+            return (1.0 - probability) * above - probability * below
 
         return float(null + sign * unit * root(excess, *bracket(excess, z, 3.0)))
 
-    tail = (1.0 - level) / 2.0
-    lower, upper = sorted((effect_with(tail), effect_with(1.0 - tail)))
-    above = beyond(0.0)
-    return effect_with(0.5), lower, upper, above if sides == 1 else min(2.0 * min(above, 1.0 - above), 1.0)
+    outer = (1.0 - level) / 2.0
+    lower, upper = sorted((effect_with(outer), effect_with(1.0 - outer)))
+    above, below = tails(0.0)
+    return effect_with(0.5), lower, upper, above if sides == 1 else min(2.0 * min(above, below), 1.0)
