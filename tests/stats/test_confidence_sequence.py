@@ -11,7 +11,15 @@ from tests.stats.calibration import assert_rate
 from tests.stats.test_reference import unit_estimate
 from tests.strategies import ALPHAS, Rows, awkward_moments, estimates, rows, same
 from trialflow.errors import StatisticsError
-from trialflow.stats import Estimate, JointMoments, asymptotic, critical_value, difference_in_means, fixed_horizon
+from trialflow.stats import (
+    Alternative,
+    Estimate,
+    JointMoments,
+    asymptotic,
+    critical_value,
+    difference_in_means,
+    fixed_horizon,
+)
 from trialflow.stats.confidence_sequence import boundary
 
 SIZES = st.floats(min_value=1.0, max_value=1e9)
@@ -84,3 +92,22 @@ def test_watching_every_step_stays_below_alpha() -> None:
     z = np.cumsum(generator.normal(size=(4000, 1000)), axis=1) / np.sqrt(steps)
     rate = (np.abs(z) > boundary(steps * 100.0, 20_000, 0.05)).any(axis=1).mean()
     assert 0.005 < rate < 0.05
+
+
+@given(SIZES, SIZES, ALPHAS)
+def test_one_side_alone_is_cheaper_but_no_fixed_look(n: float, tuning: float, alpha: float) -> None:
+    one = boundary(n, tuning, alpha, sides=1)
+    assert one > critical_value(np.asarray(np.inf), 1.0 - 2.0 * alpha)
+    assert boundary(tuning, tuning, alpha, sides=1) < boundary(tuning, tuning, alpha)
+
+
+def test_one_side_watched_at_every_step_stays_below_alpha() -> None:
+    generator = np.random.default_rng(23)
+    steps = np.arange(1, 1001)
+    estimate = np.cumsum(generator.normal(size=(4000, 1000)), axis=1) / steps
+    path = unit_estimate(estimate, steps**-0.5)
+    effect = asymptotic(path, n=steps, tuning_n=300.0, alpha=0.1, minimum_n=20.0, alternative=Alternative.LESS)
+    rate = effect.crossed.any(axis=1).mean()
+    assert 0.03 < rate < 0.1
+    assert (effect.interval.lower == -np.inf).all()
+    assert ((effect.always_valid_p_value[:, -1] < 0.1) == effect.crossed.any(axis=1)).all()
