@@ -14,6 +14,9 @@ from trialflow.stats.results import Alternative, Interval
 from trialflow.stats.values import ValueCounts
 
 
+_TOWARDS = {Alternative.GREATER: 1.0, Alternative.LESS: -1.0}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RankTest:
     """Mann–Whitney's test, every array of shape S.
@@ -49,7 +52,7 @@ def mann_whitney(
 ) -> RankTest:
     """Normal approximation with the correction for ties (Mann & Whitney, Ann. Math. Stat. 18, 1947; Lehmann 1975, 1.3).
 
-    `continuity` moves U half a unit towards its mean, as R does by default. It tests that the distributions are equal,
+    `continuity` moves U half a unit against the alternative, as R does by default. It tests that the distributions are equal,
     not that means or medians are. The interval of the probability needs no equality: Brunner & Munzel's variance of
     placements with Satterthwaite's degrees of freedom (Biometrical J. 42, 2000), cut to [0, 1].
     """
@@ -64,7 +67,7 @@ def mann_whitney(
         same = (ties**3 - ties).sum(axis=-1) / (total * (total - 1.0))
         missed = u - n_c * n_t / 2.0
         if continuity:
-            missed = np.sign(missed) * np.maximum(np.abs(missed) - 0.5, 0.0)
+            missed = missed - 0.5 * _TOWARDS.get(alternative, np.sign(missed))
         variance = n_c * n_t / 12.0 * (total + 1.0 - same)
         z = missed / np.sqrt(variance)
         probability = u / (n_c * n_t)

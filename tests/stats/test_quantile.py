@@ -1,0 +1,95 @@
+"""Differences of quantiles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.stats.calibration import assert_rate
+from tests.strategies import SEEDS, same
+from trialflow.errors import StatisticsError
+from trialflow.stats import JointMoments, fixed_horizon
+from trialflow.stats.quantile import difference_in_quantiles, order_ranks, quantile_of_events, quantile_of_units
+from trialflow.stats.values import ValueCounts
+
+
+def lognormal(seed: int, units: int = 400) -> np.ndarray:
+    return np.round(np.random.default_rng(seed).lognormal(3.0, 0.8, size=units), 3)
+
+
+@given(SEEDS, SEEDS, st.sampled_from([0.25, 0.5, 0.9]), st.sampled_from([0.5, 20.0]))
+def test_a_change_of_unit_scales_and_swapping_flips(one: int, other: int, share: float, factor: float) -> None:
+    control, treatment = (ValueCounts.from_rows(lognormal(seed)) for seed in (one, other))
+    scaled = (ValueCounts(values=values.values * factor, counts=values.counts) for values in (treatment, control))
+    before = difference_in_quantiles(*(quantile_of_units(one, probability=share) for one in (control, treatment)))
+    after = difference_in_quantiles(*(quantile_of_units(one, probability=share) for one in scaled))
+    same(after.estimate, -factor * before.estimate)
+    same(after.std_error, factor * before.std_error)
+
+
+def test_too_extreme_a_quantile_is_refused_by_name() -> None:
+    few, many = (quantile_of_units(ValueCounts.from_rows(lognormal(1, n)), probability=0.99) for n in (200, 2000))
+    estimate = difference_in_quantiles(few, many)
+    assert not estimate.estimable
+    assert np.isnan(estimate.std_error)
+    assert "too extreme" in str(estimate.because)
+    assert bool(difference_in_quantiles(many, many).estimable)
+
+
+def test_a_quantile_in_a_heap_of_equal_values_has_no_number() -> None:
+    heap = quantile_of_units(ValueCounts.from_rows([3] * 90 + [7] * 10), probability=0.5)
+    estimate = difference_in_quantiles(heap, heap)
+    assert not estimate.estimable
+    assert estimate.because == "no value differs from another"
+
+
+def test_the_ranks_of_the_worked_definition() -> None:
+    # 304 values, median: 152 ∓ 1.96 √76 = 134.9 … 169.1, rounded outwards, and one more above.
+    same(order_ranks(np.asarray(304.0), probability=0.5, level=0.95), [134.0, 171.0])
+
+
+def test_different_quantiles_are_not_compared() -> None:
+    values = ValueCounts.from_rows(lognormal(2))
+    with pytest.raises(StatisticsError, match="same probability"):
+        difference_in_quantiles(quantile_of_units(values, probability=0.5), quantile_of_units(values, probability=0.9))
+
+
+def events(generator: np.random.Generator, users: int, share: float):
+    """Requests of users who differ from one another: a summary of one variant, quantile taken over requests."""
+    requests = generator.integers(5, 15, size=users)
+    level = generator.normal(size=users)
+    owner = np.repeat(np.arange(users), requests)
+    latency = np.round(level[owner] + 0.5 * generator.normal(size=len(owner)), 4)
+    values = ValueCounts.from_rows(latency)
+    below = np.bincount(owner, weights=latency <= values.quantile(share), minlength=users)
+    moments = JointMoments.from_rows(np.column_stack([below, requests]))
+    return quantile_of_events(values, moments, probability=share), quantile_of_units(values, probability=share)
+
+
+def test_users_with_many_requests_widen_the_ranks_and_the_level_holds() -> None:
+    generator, clustered, naive = np.random.default_rng(9), [], []
+    for _ in range(400):
+        (control, wrong_control), (treatment, wrong_treatment) = (events(generator, 200, 0.9) for _ in range(2))
+        clustered.append(fixed_horizon(difference_in_quantiles(control, treatment), level=0.95).p_value < 0.05)
+        wrong = difference_in_quantiles(wrong_control, wrong_treatment)
+        naive.append(fixed_horizon(wrong, level=0.95).p_value < 0.05)
+    assert_rate(clustered, 0.05, sds=4.0)
+    assert np.mean(naive) > 0.25
+
+
+def test_rows_of_another_summary_are_refused() -> None:
+    values = ValueCounts.from_rows(lognormal(3))
+    with pytest.raises(StatisticsError, match="summarise the same rows"):
+        quantile_of_events(values, JointMoments.from_rows([[1.0, 2.0], [0.0, 3.0]]), probability=0.5)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_the_level_holds_for_skewed_units(share: float) -> None:
+    generator, runs = np.random.default_rng(10), 2000
+    grid = np.exp(np.linspace(-4.0, 4.0, 801))
+    weights = np.diff(np.concatenate([[0.0], np.linspace(0, 1, 801)[1:], [1.0]]))
+    drawn = [generator.multinomial(n, weights / weights.sum(), size=runs).astype(float) for n in (300, 500)]
+    arms = [quantile_of_units(ValueCounts(values=grid, counts=counts), probability=share) for counts in drawn]
+    assert_rate(fixed_horizon(difference_in_quantiles(*arms), level=0.95).p_value < 0.05, 0.05, sds=5.0)
