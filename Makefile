@@ -60,7 +60,7 @@ check: $(DEVELOPMENT) ## Lint, format, types (strict) and floors
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: run $(BIN)/ruff format"; exit 1; }
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@PYTHONPATH=include:plugins $(BIN)/lint-imports
 
 .PHONY: schema
 schema: $(PRODUCT) ## Write the JSON Schemas of experiment, metric and source files again
