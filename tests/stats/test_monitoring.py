@@ -24,6 +24,7 @@ from trialflow.stats import (
     remaining_exits,
 )
 from trialflow.stats.confidence_sequence import boundary
+from trialflow.stats.power import drift
 
 SCORES = st.floats(min_value=-3.0, max_value=4.0)
 AT = np.asarray([0.25, 0.5, 0.75, 1.0])
@@ -117,6 +118,14 @@ def test_the_expected_end_agrees_with_noise() -> None:
     same(when.expected, ends.mean(), rtol=0.0, atol=4.0 * ends.std() / 200.0)
     assert when.median == np.median(ends)
     assert when.by_then[-1] == 1.0
+
+
+def test_fourteen_looks_without_inflation_have_the_power_and_length_computed_independently() -> None:
+    # O'Brien–Fleming type, two-sided .05, information of a fixed test with power .8: by simulation power .784, length .76.
+    at = np.arange(1, 15) / 14
+    exits = exit_probabilities(boundaries(at, alpha=0.05).z, at, effect=drift(alpha=0.05, power=0.8))
+    same(exits.upper.sum(), 0.784, rtol=0.0, atol=2e-3)
+    same(expected_information(exits, at), 0.76, rtol=0.0, atol=6e-3)
 
 
 def test_a_test_that_cannot_stop_early_ends_with_its_last_look() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import same, shares
 from trialflow.errors import StatisticsError
-from trialflow.stats import chi_square, exact_split, split_by_group
+from trialflow.stats import chi_square, exact_split, sequential_split, split_by_group
 from trialflow.stats.multiplicity import holm
 
 
@@ -52,6 +52,17 @@ def test_the_size_stands_beside_the_p_value() -> None:
     same(test.imbalance, [0.02, 0.02, 0.0])
     assert test.p_value[0] > 0.5 > 1e-4 > test.p_value[1]
     same(test.observed_share[1], [0.52, 0.48])
+
+
+def test_over_a_ramp_the_size_is_measured_against_the_shares_in_force() -> None:
+    path = sequential_split([[90, 10], [0, 0], [60, 40]], [[0.9, 0.1], [0.9, 0.1], [0.5, 0.5]])
+    same(path.imbalance, [0.0, 0.0, 10.0 / 200.0])
+
+
+def test_weighted_counts_are_left_to_the_approximation() -> None:
+    found = split_by_group([[1.5, 2.5]], [0.5, 0.5])
+    assert not found.exact[0]
+    same(found.p_value, chi_square([1.5, 2.5], [0.5, 0.5]).p_value)
 
 
 def test_the_drill_down_finds_the_group_that_lost_units() -> None:

@@ -55,7 +55,7 @@ def split_by_group(observed: ArrayLike, shares: ArrayLike) -> SplitByGroup:
     test = chi_square(count, share)
     expected = count.sum(axis=-1, keepdims=True) * share
     small = ((expected < SMALLEST_EXPECTED) & (share > 0.0)).any(axis=-1) & (count.sum(axis=-1) > 0.0)
-    exact = small & (_outcomes(count, share) <= MOST_OUTCOMES)
+    exact = small & (_outcomes(count, share) <= MOST_OUTCOMES) & (count == np.round(count)).all(axis=-1)
     p_value = np.array(test.p_value)
     for group in np.flatnonzero(exact):
         p_value[group] = exact_split(count[group], share[group])

@@ -30,13 +30,15 @@ class SplitTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SequentialSplit:
-    """A split tested on every day; both of shape (day,).
+    """A split tested on every day; all of shape (day,).
 
-    `p_value` is the running minimum of 1 / Bayes factor: it may be compared with alpha on every day.
+    `p_value` is the running minimum of 1 / Bayes factor: it may be compared with alpha on every day. `imbalance` is the
+    largest distance of a variant's share of all units so far from what the shares in force promised (0 without units).
     """
 
     log_bayes_factor: Floats
     p_value: Floats
+    imbalance: Floats
 
 
 def chi_square(observed: ArrayLike, shares: ArrayLike) -> SplitTest:
@@ -96,7 +98,16 @@ def sequential_split(new_units: ArrayLike, shares: ArrayLike, *, concentration: 
         log_bayes_factor[days] = within
         finished = float(within[-1])
     p_value = np.minimum.accumulate(np.exp(-np.maximum(log_bayes_factor, 0.0))) if len(count) else np.zeros(0)
-    return SequentialSplit(log_bayes_factor=log_bayes_factor, p_value=p_value)
+    return SequentialSplit(
+        log_bayes_factor=log_bayes_factor, p_value=p_value, imbalance=_imbalance_so_far(count, share)
+    )
+
+
+def _imbalance_so_far(count: Floats, share: Floats) -> Floats:
+    """Largest distance of a cumulative share from its ramp-aware promise, (day,)."""
+    excess = np.cumsum(count - count.sum(axis=-1, keepdims=True) * share, axis=0)
+    total = np.cumsum(count.sum(axis=-1))
+    return np.asarray(np.abs(excess).max(axis=-1) / np.maximum(total, 1.0), dtype=np.float64)
 
 
 def _log_bayes_factor(count: Floats, share: Floats, k: float) -> Floats:
