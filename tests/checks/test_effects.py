@@ -166,8 +166,8 @@ def test_the_interval_excludes_zero_exactly_where_the_boundary_is_crossed_even_w
     )
     generator = np.random.default_rng(7)
     outcomes = set()
-    for _ in range(60):
-        rows = [{"control": generator.normal(size=1), "new": generator.normal(1.3, size=1)} for _ in range(14)]
+    for _ in range(300):
+        rows = [{"control": generator.normal(size=1), "new": generator.normal(0.75, size=1)} for _ in range(14)]
         summary = summary_of_units(promise, {"value": rows})
         row = only(run(promise, summary).finding)
         final = looks_of(run(promise, summary).looks, LookPurpose.EFFICACY)[-1]

@@ -88,8 +88,8 @@ def test_a_handful_of_units_is_no_evidence_of_anything() -> None:
 
 @pytest.mark.parametrize(
     ("observed", "p"),
-    # 52/48 at n = 2k, 5k and 10k: methods §4
-    [([1_040, 960], 0.074), ([2_600, 2_400], 0.0047), ([5_200, 4_800], 6e-5)],
+    # 52/48 at n = 2k, 5k and 10k: methods §4; 1052/948 is z = 104 / √2000 = 2.326
+    [([1_040, 960], 0.074), ([1_052, 948], 0.020), ([2_600, 2_400], 0.0047), ([5_200, 4_800], 6e-5)],
 )
 def test_the_final_test_is_pearsons_and_only_warns(observed: list[int], p: float) -> None:
     finding = srm_final(a_promise(), exposures_only(a_promise(), [observed])).finding

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes import THREE_VARIANTS, a_metric, a_promise, day, moments_of, path_of_z, summary_of_moments
+from tests.fakes import THREE_VARIANTS, a_metric, a_promise, day, moments_of, path_of_z, recorded, summary_of_moments
 from trialflow.checks.completeness import completeness
 from trialflow.checks.effects import effects, primary_paths
 from trialflow.checks.finding import Finding, Status
@@ -203,6 +203,22 @@ def test_segments_wait_for_the_end_of_an_extension() -> None:
     )
     assert decided(promise, world(promise, 0.5, phone=4.0))[0].verdict is Verdict.EXTEND
     assert decided(promise, world(promise, 0.5, days=42, phone=4.0))[0].verdict is Verdict.PARTIAL
+
+
+def test_segments_are_not_tested_on_a_day_that_somebody_chose() -> None:
+    promise = guarded(**SEGMENTED)
+    assert decided(promise, world(promise, 0.5, days=20, phone=9.0))[0].verdict is Verdict.HOLD
+
+
+def test_a_crossing_that_waits_for_a_person_is_not_shipped_by_way_of_a_segment() -> None:
+    promise = guarded(**SEGMENTED)
+    history = recorded(History(), effects(promise, world(promise, 0.5), History()))
+    restated = world(promise, 4.0, phone=4.0)
+    waiting = effects(promise, restated, history).finding
+    decision, found = decided(promise, restated, effects=waiting)
+    assert waiting.evidence["late_crossings"]
+    assert decision.verdict is Verdict.HOLD
+    assert_cited(decision, found)
 
 
 def finding(check: str, status: Status, **evidence: Any) -> Finding:
