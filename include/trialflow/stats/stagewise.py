@@ -3,7 +3,8 @@
 A naive estimate after an early stop is too large and its interval too narrow. Under the stage-wise ordering (Armitage
 1957; Fairbanks & Madsen, Biometrika 69, 1982; Jennison & Turnbull 2000, §8.4) an outcome is the more extreme the earlier
 the upper boundary was crossed, and within a look the larger Z. Only looks before the stop enter, as recorded, so the
-analysis holds after under- and over-running, and looks that never took place do not matter.
+analysis holds after under- and over-running, and looks that never took place do not matter. The price: however large Z is
+at a late stop, the p-value is at least the chance of an earlier one. `std_error` counts as known (normal approximation).
 """
 
 from __future__ import annotations
