@@ -68,7 +68,7 @@ schema: $(PRODUCT) ## Write the JSON Schemas of experiment, metric and source fi
 
 .PHONY: golden
 golden: $(DEVELOPMENT) ## Write the golden files again; read the diff before committing it
-	@TRIALFLOW_GOLDEN=write $(BIN)/python -m pytest -q -k golden $(ARGS)
+	@TRIALFLOW_REGENERATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/memo tests/warehouse/test_sql_text.py $(ARGS)
 	@git status --short -- tests
 
 .PHONY: lock

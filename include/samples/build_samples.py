@@ -135,9 +135,7 @@ def build_udacity(raw: Path, out: Path) -> None:
             exposures.append(exposure_row(day, variant, pageviews))
             moments.append(proportion_row(day, variant, "click_through", successes=clicks, n=pageviews))
             if enrollments is not None and payments is not None:
-                moments.append(
-                    proportion_row(day, variant, "gross_conversion", successes=enrollments, n=clicks)
-                )
+                moments.append(proportion_row(day, variant, "gross_conversion", successes=enrollments, n=clicks))
                 moments.append(proportion_row(day, variant, "net_conversion", successes=payments, n=clicks))
 
     def by_day(row: Row) -> str:

@@ -98,6 +98,7 @@ class TellOperator(BaseOperator):
         except AirflowNotFoundException as missing:
             text = f"No connection {CONNECTION!r}: messages stay in the outbox, memos stand in files and in the record."
             raise AirflowSkipException(text) from missing
+
         delivery = deliver(workspace(), SlackMessenger(SlackHook(slack_conn_id=CONNECTION), default_channel()))
         if delivery.failed:
             raise AirflowException(f"Not posted, will be tried again: {', '.join(delivery.failed)}")

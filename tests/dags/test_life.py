@@ -53,7 +53,11 @@ def test_an_experiment_lives_its_whole_life(workspace, run_dag):
 
 
 def test_a_bad_promise_fails_with_all_its_errors_and_stores_nothing(workspace, run_dag, caplog):
-    bad = promise_text(workspace).replace("weight: 0.5", "weight: 0.7").replace("metric: retention_7", "metric: retenshun_7")
+    bad = (
+        promise_text(workspace)
+        .replace("weight: 0.5", "weight: 0.7")
+        .replace("metric: retention_7", "metric: retenshun_7")
+    )
     run = run_dag("preregistration", conf={"yaml": bad})
     assert states(run)["register"] == ["failed"]
     assert states(run)["done"] == ["upstream_failed"]

@@ -48,7 +48,7 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
                 f"{as_of} is not complete in {', '.join(missing)}: load the day, mark it complete, and analyse again"
             )
             raise WarehouseError(message)
-        summary = observed(workspace, promise, as_of, history)
+        summary = observed(workspace, registry, promise, as_of, history)
         results = _checked(workspace, registry, promise, summary, history)
         findings = _earlier(registry, slug) | {result.finding.check: result.finding for result in results}
         decision = weigh(promise, as_of, findings)

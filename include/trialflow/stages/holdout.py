@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 from trialflow.checks.comparison import Comparison
 from trialflow.checks.finding import Finding
@@ -66,7 +68,10 @@ def _shipped(registry: Registry, promise: Promise, as_of: date) -> list[Shipped]
             if comparison is not None and comparison.estimate is not None:
                 found.append(
                     Shipped(
-                        experiment=slug, estimate=comparison.estimate, std_error=comparison.std_error or 0.0
+                        experiment=slug,
+                        estimate=comparison.estimate,
+                        std_error=comparison.std_error or 0.0,
+                        exposure=_exposure(registry, decision, comparison),
                     )
                 )
     return found
@@ -75,7 +80,27 @@ def _shipped(registry: Registry, promise: Promise, as_of: date) -> list[Shipped]
 def _winner(registry: Registry, decision: Decision, metric: str) -> Comparison | None:
     if decision.verdict.value not in SHIPPED:
         return None
-    effects = registry.findings(decision.experiment, as_of=decision.as_of, check="effects")
-    rows = [row for finding in effects for row in finding.evidence.get("comparisons", [])]
-    wanted = [row for row in rows if row["variant"] == decision.variant and row["metric"] == metric]
+    # A PARTIAL verdict ships to one segment: its effect counts, and only for its units.
+    check = "segments" if decision.segment else "effects"
+    found = registry.findings(decision.experiment, as_of=decision.as_of, check=check)
+    rows = [row for finding in found for row in finding.evidence.get("comparisons", [])]
+    wanted = [
+        row
+        for row in rows
+        if row["variant"] == decision.variant and row["metric"] == metric and _segment_of(row) == decision.segment
+    ]
     return Comparison.from_document(wanted[0]) if wanted else None
+
+
+def _segment_of(row: Mapping[str, Any]) -> str:
+    return f"{row['segment_dimension']} = {row['segment_value']}" if row["segment_dimension"] else ""
+
+
+def _exposure(registry: Registry, decision: Decision, shipped: Comparison) -> float:
+    """Share of the units that the shipped segment holds; 1 for everybody."""
+    if not decision.segment:
+        return 1.0
+    found = registry.findings(decision.experiment, as_of=decision.as_of, check="effects")
+    rows = [row for finding in found for row in finding.evidence["comparisons"] if row["variant"] == decision.variant]
+    everybody = sum(row["n_control"] + row["n_treatment"] for row in rows)
+    return (shipped.n_control + shipped.n_treatment) / everybody if everybody else 0.0

@@ -42,6 +42,8 @@ ENTRIES_AND_EXITS = frozenset(
         EventKind.WAIVED,
         EventKind.VALIDATION_FAILED,
         EventKind.WITHDRAWN,
+        EventKind.PAUSED,
+        EventKind.RESUMED,
     }
 )
 
@@ -58,7 +60,7 @@ class Monitored:
 
 
 def running(workspace: Workspace, as_of: date) -> tuple[str, ...]:
-    """Slugs to look at on a day: validated, within their calendar, and not ended by a person before.
+    """Slugs to look at on a day: validated, within their calendar, and neither paused nor ended by a person before.
 
     A verdict does not end the looking: whoever reads the record later must find the same days whatever the order in which
     they were run. What ends it is the calendar, a withdrawal, or a stop once the last unit has matured.
@@ -73,14 +75,26 @@ def is_running(registry: Registry, slug: str, as_of: date) -> bool:
     events = registry.events(slug)
     stopped = _stopped_on(events, calendar)
     last = min(calendar.final_day(extended=True), stopped or date.max)
-    told = [event for event in events if event.kind in ENTRIES_AND_EXITS]
-    return calendar.first_day <= as_of <= last and fold(told, calendar, as_of).stage is Stage.RUNNING
+    life = fold([event for event in events if event.kind in ENTRIES_AND_EXITS], calendar, as_of)
+    return calendar.first_day <= as_of <= last and life.stage is Stage.RUNNING and not life.paused
 
 
 def _stopped_on(events: Sequence[Event], calendar: Calendar) -> date | None:
     """The as_of of the analysis that a person's stop asks for: the last unit enrolled has matured."""
-    stops = [event.as_of for event in since_reopening(events) if event.kind is EventKind.STOPPED]
-    return min(stops) + timedelta(days=calendar.maturity_days) if stops else None
+    stop = _stop_of(events)
+    return stop + timedelta(days=calendar.maturity_days) if stop else None
+
+
+def _stop_of(events: Sequence[Event]) -> date | None:
+    return min((event.as_of for event in since_reopening(events) if event.kind is EventKind.STOPPED), default=None)
+
+
+def _enrolled_until(promise: Promise, stop: date | None) -> Promise:
+    calendar = promise.experiment.calendar
+    if stop is None or not calendar.first_day <= stop < calendar.last_day:
+        return promise
+    shorter = calendar.model_copy(update={"last_day": stop})
+    return replace(promise, experiment=promise.experiment.model_copy(update={"calendar": shorter}))
 
 
 def incomplete(workspace: Workspace, as_of: date) -> tuple[str, ...]:
@@ -95,7 +109,7 @@ def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
     with workspace.registry() as registry:
         promise = registered(registry, slug)
         history = history_of(registry, promise)
-        summary = observed(workspace, promise, as_of, history)
+        summary = observed(workspace, registry, promise, as_of, history)
         if as_of > promise.experiment.calendar.final_day() and not _is_extended(promise, summary, history):
             return Monitored(slug=slug, as_of=as_of, skipped="the experiment was not extended beyond its last day")
         missing = missing_sources(workspace, promise, as_of)
@@ -129,8 +143,12 @@ def _owed(registry: Registry, promise: Promise, findings: Mapping[str, Finding],
     return (Due(as_of=stopped, why="a person has stopped the experiment"),)
 
 
-def observed(workspace: Workspace, promise: Promise, as_of: date, history: History) -> Summary:
-    """The summary of a day: with the units of the extension on days that only an extended experiment has."""
+def observed(workspace: Workspace, registry: Registry, promise: Promise, as_of: date, history: History) -> Summary:
+    """The summary of a day: with the units of the extension on days that only an extended experiment has.
+
+    A person's stop closes enrolment: units that came after that day do not count.
+    """
+    promise = _enrolled_until(promise, _stop_of(registry.events(promise.slug)))
     summary = summarise(promise, as_of, workspace.connections)
     if as_of <= promise.experiment.calendar.final_day():
         return summary

@@ -29,7 +29,9 @@ def check_novelty(workspace: Workspace, promise: Promise, as_of: date) -> Checke
     if promise.experiment.analysis.novelty.policy == "none":
         return not_applicable(promise, as_of, "the promise asks for no novelty check")
     try:
-        summary = lifetime(promise, promise.metrics[promise.experiment.metrics.primary.metric], as_of, workspace.connections)
+        summary = lifetime(
+            promise, promise.metrics[promise.experiment.metrics.primary.metric], as_of, workspace.connections
+        )
     except NotSupportedError as reason:
         return not_applicable(promise, as_of, str(reason))
     return novelty(promise, summary, as_of)
