@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.stats.calibration import Array, assert_rate
-from tests.strategies import moments, same
-from trialflow.stats import Moments, difference_in_means, fixed_horizon, novelty_contrast
+from tests.strategies import SEEDS, moments, same
+from trialflow.errors import StatisticsError
+from trialflow.stats import JointMoments, Moments, difference_in_means, fixed_horizon, novelty_contrast
+from trialflow.stats.decay import (
+    DailyEffects,
+    daily_effects,
+    fit_decay,
+    late_minus_early,
+    overall_mean,
+    rank_correlation,
+    slope,
+)
 
 
 @given(moments(), moments())
@@ -44,3 +56,98 @@ def test_an_effect_that_fades_shows_below_zero_by_as_much_as_it_faded() -> None:
     assert_rate(covered, 0.95)
     assert faded < 0.0
     assert effect.estimate.mean() < 0.0
+
+
+DAYS = np.arange(1.0, 22.0)
+
+
+def fading(generator: np.random.Generator, *, asymptote: float, amplitude: float, decay: float) -> DailyEffects:
+    """Effects of 21 days whose errors are correlated as the days of the same users are."""
+    covariance = 0.05**2 * (0.5 * np.eye(21) + 0.5)
+    truth = asymptote + amplitude * np.exp(-(DAYS - 1.0) / decay)
+    noise = np.linalg.cholesky(covariance) @ generator.normal(size=21)
+    return DailyEffects(days=DAYS, effect=truth + noise, covariance=covariance)
+
+
+def test_the_profile_intervals_cover_with_correlated_days() -> None:
+    generator = np.random.default_rng(41)
+    fits = [fit_decay(fading(generator, asymptote=0.2, amplitude=0.5, decay=4.0)) for _ in range(150)]
+    assert all(fit.identified and fit.evident for fit in fits)
+    for truth, name in ((0.2, "asymptote_interval"), (0.5, "amplitude_interval"), (4.0, "decay_interval")):
+        ends = [getattr(fit, name) for fit in fits]
+        assert_rate([one.lower <= truth <= one.upper for one in ends], 0.95)
+
+
+def test_an_effect_that_does_not_fade_is_rarely_told_to_and_never_with_a_decay_time() -> None:
+    generator = np.random.default_rng(42)
+    fits = [fit_decay(fading(generator, asymptote=0.2, amplitude=0.0, decay=4.0)) for _ in range(150)]
+    # Where there is no decay its time is no parameter at all, so the chi-square is a little too small for it.
+    assert np.mean([fit.evident for fit in fits]) < 0.12
+    assert np.mean([fit.identified for fit in fits]) < 0.3
+    unknown = [fit for fit in fits if not fit.identified]
+    assert all(np.isnan(fit.decay_days) and fit.reason for fit in unknown)
+    assert all(fit.decay_interval.lower == 0.0 or fit.decay_interval.upper == np.inf for fit in unknown)
+
+
+def test_primacy_has_a_negative_amplitude() -> None:
+    fit = fit_decay(fading(np.random.default_rng(43), asymptote=0.4, amplitude=-0.6, decay=3.0))
+    assert fit.amplitude < 0.0 < fit.asymptote
+    assert fit.evident
+    same(fit.half_life_days, np.log(2.0) * fit.decay_days)
+
+
+@given(SEEDS, st.sampled_from([0.01, 30.0]), st.sampled_from([-2.0, 5.0]))
+def test_a_change_of_unit_and_level_moves_the_fit_along(seed: int, factor: float, shift: float) -> None:
+    effects = fading(np.random.default_rng(seed), asymptote=0.1, amplitude=0.4, decay=5.0)
+    moved = DailyEffects(
+        days=effects.days, effect=factor * effects.effect + shift, covariance=factor**2 * effects.covariance
+    )
+    one, other = slope(effects), slope(moved)
+    same([other.estimate, other.std_error], [factor * one.estimate, factor * one.std_error], rtol=1e-6)
+    halves = late_minus_early(effects), late_minus_early(moved)
+    same(halves[1].estimate, factor * halves[0].estimate, rtol=1e-6, atol=1e-9)
+    same(overall_mean(moved).estimate, factor * overall_mean(effects).estimate + shift, rtol=1e-6)
+
+
+def test_a_fit_does_not_depend_on_the_unit() -> None:
+    effects = fading(np.random.default_rng(44), asymptote=0.1, amplitude=0.4, decay=5.0)
+    scaled = DailyEffects(days=DAYS, effect=100.0 * effects.effect, covariance=1e4 * effects.covariance)
+    one, other = fit_decay(effects), fit_decay(scaled)
+    same([other.decay_days, other.asymptote], [one.decay_days, 100.0 * one.asymptote], rtol=1e-5)
+
+
+def test_daily_effects_hold_the_correlation_of_a_user_s_days() -> None:
+    generator = np.random.default_rng(45)
+    arms = [JointMoments.from_rows(generator.normal(size=(n, 1)) + generator.normal(size=(n, 5))) for n in (300, 200)]
+    effects = daily_effects(*arms)
+    same(effects.days, [1.0, 2.0, 3.0, 4.0, 5.0])
+    same(effects.effect, arms[1].mean - arms[0].mean)
+    same(effects.covariance, arms[0].covariance / 300 + arms[1].covariance / 200)
+    trend = fixed_horizon(slope(effects), level=0.95)
+    assert trend.p_value > 1e-4
+
+
+def test_the_slope_keeps_its_level() -> None:
+    generator = np.random.default_rng(46)
+    found = [slope(fading(generator, asymptote=0.3, amplitude=0.0, decay=1.0)) for _ in range(2000)]
+    z = [float(one.estimate / one.std_error) for one in found]
+    assert_rate(np.abs(z) > 1.959964, 0.05)
+
+
+def test_what_cannot_be_fitted_is_refused() -> None:
+    short = DailyEffects.independent([1, 2, 3], [0.1, 0.2, 0.3], [0.1, 0.1, 0.1])
+    with pytest.raises(StatisticsError, match="at least four"):
+        fit_decay(short)
+    with pytest.raises(StatisticsError, match="two parts"):
+        late_minus_early(short, early_days=2, late_days=2)
+    flat = DailyEffects(days=DAYS, effect=DAYS, covariance=np.ones((21, 21)))
+    with pytest.raises(StatisticsError, match="singular"):
+        slope(flat)
+    one = JointMoments.from_rows(np.zeros((1, 4)))
+    with pytest.raises(StatisticsError, match="two units"):
+        daily_effects(one, one)
+
+
+def test_a_constant_series_has_no_rank_correlation() -> None:
+    assert np.isnan(rank_correlation([1, 2, 3], [5, 5, 5]))
+    same(rank_correlation([1, 2, 3, 4], [10, 20, 20, 70]), 0.9486832980505138)

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from tests.stats.calibration import assert_rate, normal_moments
 from tests.strategies import Rows, awkward_moments, moments, rows, same
 from trialflow.stats import Estimate, JointMoments, Moments, difference_in_means, fixed_horizon
+from trialflow.stats.means import difference_in_means_equal_variance, paired_difference
 
 FIELDS = ("estimate", "std_error", "df", "control", "treatment", "control_std_error", "treatment_std_error")
 
@@ -99,3 +101,45 @@ def test_welch_holds_its_level_with_unequal_variances_and_sizes() -> None:
     treatment = normal_moments(generator, runs=20_000, n=15, std_dev=3.0)
     effect = fixed_horizon(difference_in_means(control, treatment), level=0.95)
     assert_rate(effect.p_value < 0.05, 0.05)
+
+
+@pytest.mark.filterwarnings("ignore:Precision loss occurred")
+@given(rows(), rows())
+def test_student_s_contrast_is_scipy_s(control: Rows, treatment: Rows) -> None:
+    estimate = difference_in_means_equal_variance(Moments.from_rows(control), Moments.from_rows(treatment))
+    if bool(estimate.estimable):
+        expected = stats.ttest_ind(treatment[:, 0], control[:, 0])
+        same([estimate.df, fixed_horizon(estimate, level=0.9).p_value], [expected.df, expected.pvalue], rtol=1e-6)
+
+
+@given(rows(columns=2, smallest=3))
+def test_the_paired_contrast_is_scipy_s(pairs: Rows) -> None:
+    estimate = paired_difference(JointMoments.from_rows(pairs))
+    if bool(estimate.estimable):
+        expected = stats.ttest_rel(pairs[:, 1], pairs[:, 0])
+        same([estimate.df, fixed_horizon(estimate, level=0.9).p_value], [expected.df, expected.pvalue], rtol=1e-5)
+
+
+@given(awkward_moments(columns=2), awkward_moments(columns=2))
+def test_the_other_contrasts_of_means_are_marked_too(control: JointMoments, treatment: JointMoments) -> None:
+    assert_marked(difference_in_means_equal_variance(control.variable(0), treatment.variable(0)))
+    assert_marked(paired_difference(control))
+
+
+def test_where_there_is_no_number_the_estimate_says_why() -> None:
+    control = Moments.from_variance(n=[9.0, 0.0, 9.0, 9.0], mean=[1.0, 0.0, 1.0, np.inf], variance=[1.0, 0.0, 0.0, 1.0])
+    treatment = Moments.from_variance(n=[9.0] * 4, mean=[2.0, 1.0, 1.0, 1.0], variance=[1.0, 1.0, 0.0, 1.0])
+    reasons = difference_in_means(control, treatment).because
+    assert reasons.tolist() == [
+        "",
+        "a variant has too few units",
+        "no value differs from another",
+        "a denominator sums to 0 or a value is not finite",
+    ]
+    assert difference_in_means(control, treatment).take(1).because == "a variant has too few units"
+
+
+def test_ten_milliard_units_are_counted_like_ten() -> None:
+    control = Moments.from_variance(n=1e10, mean=5.0, variance=4.0)
+    estimate = difference_in_means(control, Moments.from_variance(n=1e10, mean=5.0001, variance=4.0))
+    same([estimate.estimate, estimate.std_error], [1e-4, np.sqrt(8e-10)], rtol=1e-7)

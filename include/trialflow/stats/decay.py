@@ -19,7 +19,7 @@ METHOD = "novelty contrast, late minus early"
 SLOPE = "slope of the effect per day, generalised least squares"
 HALVES = "effect of the late days minus that of the early ones"
 # Decay times looked at: a tenth of a day to ten times the days seen. Beyond either end no data of these days could tell.
-_SHORTEST, _LONGEST, _STEPS = 0.1, 10.0, 600
+_SHORTEST, _LONGEST, _STEPS = 0.1, 10.0, 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -143,31 +143,32 @@ def fit_decay(effects: DailyEffects, *, level: float = 0.95) -> DecayFit:
     if len(days) < 4:
         raise StatisticsError(f"{len(days)} days: a decay with three parameters needs at least four")
     open_share("level", level)
-    span = float(days[-1] - days[0])
-    grid = np.geomspace(_SHORTEST, _LONGEST * span, _STEPS)
-    whole = _chi_square_floor(effects)
-    profile = [_at_decay(effects, time, whole) for time in grid]
-    loss = np.array([one.loss for one in profile])
-    best = int(np.argmin(loss))
-    around = grid[max(best - 1, 0)], grid[min(best + 1, _STEPS - 1)]
-    time, fit = _refine(effects, around, whole)
-    allowed = fit.loss + float(chdtri(1, 1.0 - level))
-    inside = np.flatnonzero(loss <= allowed)
+    whole = _whiten(effects, np.eye(len(days)))
+    grid = np.geomspace(_SHORTEST, _LONGEST * float(days[-1] - days[0]), _STEPS)
+    profile = _at_decay(days, grid, whole)
+    best = int(np.argmin(profile.loss))
+    time = _refine(days, float(grid[max(best - 1, 0)]), float(grid[min(best + 1, _STEPS - 1)]), whole)
+    fit = _at_decay(days, np.array([time]), whole)
+    loss = float(fit.loss[0])
+    allowed = loss + float(chdtri(1, 1.0 - level))
+    inside = np.flatnonzero(profile.loss <= allowed)
     low, high = (int(inside[0]), int(inside[-1])) if len(inside) else (best, best)
-    lower = 0.0 if low == 0 else _cross(effects, grid[low - 1], min(grid[low], time), allowed, whole)
-    upper = np.inf if high == _STEPS - 1 else _cross(effects, grid[high + 1], max(grid[high], time), allowed, whole)
+    lower = 0.0 if low == 0 else _cross(days, float(grid[low - 1]), min(float(grid[low]), time), allowed, whole)
+    upper = np.inf
+    if high < _STEPS - 1:
+        upper = _cross(days, float(grid[high + 1]), max(float(grid[high]), time), allowed, whole)
     identified = bool(lower > 0.0 and np.isfinite(upper))
-    ends = [_hull([*profile, fit], which, allowed) for which in (0, 1)]
+    ends = [_hull((profile, fit), which, allowed) for which in (0, 1)]
     return DecayFit(
-        asymptote=float(fit.values[0]),
+        asymptote=float(fit.values[0, 0]),
         asymptote_interval=_interval(*ends[0], level),
-        asymptote_std_error=_asymptote_error(effects, fit, time),
-        amplitude=float(fit.values[1]),
+        asymptote_std_error=_asymptote_error(effects, float(fit.values[0, 1]), time),
+        amplitude=float(fit.values[0, 1]),
         amplitude_interval=_interval(*ends[1], level),
         decay_days=time if identified else np.nan,
         decay_interval=_interval(lower, upper, level),
         half_life_days=float(np.log(2.0) * time) if identified else np.nan,
-        residual=fit.loss,
+        residual=loss,
         df=len(days) - 3,
         identified=identified,
         evident=bool(identified and not ends[1][0] <= 0.0 <= ends[1][1]),
@@ -187,10 +188,12 @@ def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Fit:
+class _Fits:
+    """Best (asymptote, amplitude) for each of g decay times, (g, 2), their covariance (g, 2, 2) and loss (g,)."""
+
     values: Floats
     covariance: Floats
-    loss: float
+    loss: Floats
 
 
 def _whiten(effects: DailyEffects, design: Floats) -> tuple[Floats, Floats]:
@@ -210,61 +213,56 @@ def _least_squares(design: Floats, values: Floats) -> tuple[Floats, Floats]:
     return np.asarray(covariance @ design.T @ values, dtype=np.float64), covariance
 
 
-def _chi_square_floor(effects: DailyEffects) -> tuple[Floats, Floats]:
-    """The inverse root of the covariance and the whitened effects, made once for the whole grid."""
-    identity, values = _whiten(effects, np.eye(len(effects.days)))
-    return identity, values
+def _at_decay(days: Floats, times: Floats, whole: tuple[Floats, Floats]) -> _Fits:
+    """All decay times at once; `whole` is the inverse root of the covariance and the effects in its units."""
+    root, values = whole
+    curves = np.exp(-(days - days[0]) / times[:, None])
+    design = np.stack([np.broadcast_to(root.sum(axis=1), curves.shape), curves @ root.T], axis=-1)
+    turned = np.swapaxes(design, -1, -2)
+    # A curve that is over at once, or as good as straight, is nearly one of the other columns: least squares of
+    # smallest norm keeps such fits finite, and their loss says what they are worth.
+    covariance = np.linalg.pinv(turned @ design, hermitian=True)
+    fit = (covariance @ (turned @ values)[..., None])[..., 0]
+    missed = values - (design @ fit[..., None])[..., 0]
+    return _Fits(values=fit, covariance=covariance, loss=np.asarray((missed**2).sum(axis=-1)))
 
 
-def _at_decay(effects: DailyEffects, time: float, whole: tuple[Floats, Floats]) -> _Fit:
-    curve = np.exp(-(effects.days - effects.days[0]) / time)
-    design = whole[0] @ np.column_stack([np.ones_like(curve), curve])
-    fit, covariance = _least_squares(design, whole[1])
-    missed = whole[1] - design @ fit
-    return _Fit(values=fit, covariance=covariance, loss=float(missed @ missed))
+def _refine(days: Floats, low: float, high: float, whole: tuple[Floats, Floats]) -> float:
+    """The best decay time between two neighbours of the grid's best, by ever finer grids."""
+    for _ in range(7):
+        times = np.geomspace(low, high, 33)
+        best = int(np.argmin(_at_decay(days, times, whole).loss))
+        low, high = float(times[max(best - 1, 0)]), float(times[min(best + 1, 32)])
+    return float(np.sqrt(low * high))
 
 
-def _refine(effects: DailyEffects, around: tuple[float, float], whole: tuple[Floats, Floats]) -> tuple[float, _Fit]:
-    """Golden-section search for the best decay time between two neighbours of the grid's best."""
-    golden = (np.sqrt(5.0) - 1.0) / 2.0
-    low, high = np.log(around[0]), np.log(around[1])
-    for _ in range(60):
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        if _at_decay(effects, float(np.exp(left)), whole).loss < _at_decay(effects, float(np.exp(right)), whole).loss:
-            high = right
-        else:
-            low = left
-    time = float(np.exp((low + high) / 2.0))
-    return time, _at_decay(effects, time, whole)
-
-
-def _cross(effects: DailyEffects, outside: float, inside: float, allowed: float, whole: tuple[Floats, Floats]) -> float:
-    """The decay time between two others at which the loss passes what is allowed, by halving."""
-    for _ in range(40):
-        middle = float(np.sqrt(outside * inside))
-        if _at_decay(effects, middle, whole).loss <= allowed:
-            inside = middle
-        else:
-            outside = middle
+def _cross(days: Floats, outside: float, inside: float, allowed: float, whole: tuple[Floats, Floats]) -> float:
+    """The decay time between two others at which the loss passes what is allowed, by ever finer grids."""
+    for _ in range(7):
+        times = np.geomspace(inside, outside, 33)
+        beyond = np.flatnonzero(_at_decay(days, times, whole).loss > allowed)
+        first = int(beyond[0]) if len(beyond) else 32
+        inside, outside = float(times[max(first - 1, 0)]), float(times[first])
     return inside
 
 
-def _hull(profile: list[_Fit], which: int, allowed: float) -> tuple[float, float]:
+def _hull(fits: tuple[_Fits, ...], which: int, allowed: float) -> tuple[float, float]:
     """Profile interval of a linear parameter: over all decay times, what a parabola keeps within the allowed loss."""
     lower, upper = np.inf, -np.inf
-    for one in profile:
-        if one.loss <= allowed:
-            half = float(np.sqrt((allowed - one.loss) * one.covariance[which, which]))
-            lower, upper = min(lower, float(one.values[which]) - half), max(upper, float(one.values[which]) + half)
+    for one in fits:
+        near = one.loss <= allowed
+        half = np.sqrt((allowed - one.loss[near]) * one.covariance[near, which, which])
+        middle = one.values[near, which]
+        lower = min(lower, float((middle - half).min(initial=np.inf)))
+        upper = max(upper, float((middle + half).max(initial=-np.inf)))
     return lower, upper
 
 
-def _asymptote_error(effects: DailyEffects, fit: _Fit, time: float) -> float:
+def _asymptote_error(effects: DailyEffects, amplitude: float, time: float) -> float:
     """Standard error of the asymptote with all three parameters free (Gauss–Newton), NaN where they cannot be told."""
     away = effects.days - effects.days[0]
     curve = np.exp(-away / time)
-    design = np.column_stack([np.ones_like(curve), curve, fit.values[1] * curve * away / time**2])
-    whitened = _whiten(effects, design)[0]
+    whitened = _whiten(effects, np.column_stack([np.ones_like(curve), curve, amplitude * curve * away / time**2]))[0]
     information = whitened.T @ whitened
     if np.linalg.matrix_rank(information, hermitian=True) < 3:
         return float("nan")
