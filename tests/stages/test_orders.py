@@ -83,3 +83,22 @@ def test_a_verdict_does_not_end_the_looking(alive: Workspace) -> None:
 
     roll_out(alive, SLUG, date(2026, 1, 11))
     assert [day for day in days() if running(alive, day)] == before == days(last=FINAL)
+
+
+def test_a_stop_closes_enrolment(alive: Workspace) -> None:
+    matured = STOPPED + timedelta(days=3)
+    monitor(alive, SLUG, STOPPED)
+    with alive.registry() as registry:
+        (before,) = registry.summaries(SLUG, as_of=STOPPED)
+    order(alive, SLUG, "stop", as_of=STOPPED, by="ada", reason="Too dear.")
+    monitor(alive, SLUG, matured)
+    with alive.registry() as registry:
+        (after,) = registry.summaries(SLUG, as_of=matured)
+    assert after.document["units"] == before.document["units"]
+
+
+def test_a_paused_experiment_is_not_looked_at_until_it_is_resumed(alive: Workspace) -> None:
+    order(alive, SLUG, "pause", as_of=STOPPED, by="ada", reason="A holiday.")
+    order(alive, SLUG, "resume", as_of=STOPPED + timedelta(days=2), by="ada", reason="")
+    looked_at = [day for day in days() if running(alive, day)]
+    assert looked_at == [day for day in days() if not STOPPED <= day < STOPPED + timedelta(days=2)]
