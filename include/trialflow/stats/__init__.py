@@ -6,12 +6,43 @@ number, `estimable` is False and the number NaN; it is never NaN unmarked.
 """
 
 from trialflow.stats.aa import AaResult, rerandomise
+from trialflow.stats.bayes import (
+    BayesianComparison,
+    BetaPosterior,
+    best_of_normal,
+    beta_posterior,
+    compare_normal,
+    compare_shares,
+    probability_best,
+)
 from trialflow.stats.bernoulli_sequence import bernoulli_sequence
+from trialflow.stats.capping import pooled_threshold, winsorised
 from trialflow.stats.classical import wang_tsiatis
 from trialflow.stats.confidence_sequence import asymptotic
-from trialflow.stats.cuped import CupedAdjustment, adjust
-from trialflow.stats.decay import novelty_contrast
+from trialflow.stats.cuped import (
+    CupedAdjustment,
+    adjust,
+    adjust_ratios,
+    linearised,
+    pull,
+    total_slope,
+    with_missing_indicator,
+    within_slope,
+)
+from trialflow.stats.decay import (
+    DailyEffects,
+    DecayFit,
+    daily_effects,
+    fit_decay,
+    late_minus_early,
+    novelty_contrast,
+    overall_mean,
+    rank_correlation,
+    slope,
+)
 from trialflow.stats.duration import days_needed, detectable_over_time, information_over_time, matured_units
+from trialflow.stats.equivalence import Equivalence, equivalence
+from trialflow.stats.exact import binomial_test, fisher_exact
 from trialflow.stats.fixed_horizon import critical_value, fixed_horizon, normal_score, student_quantile
 from trialflow.stats.futility import FutilityBounds, FutilityDesign, futility_bounds, futility_design
 from trialflow.stats.group_sequential import (
@@ -24,6 +55,7 @@ from trialflow.stats.group_sequential import (
     next_boundary,
     repeated_confidence,
 )
+from trialflow.stats.imbalance import ImbalanceTest, pre_period_imbalance
 from trialflow.stats.many_variants import (
     VariantCorrection,
     comparison_alpha,
@@ -31,7 +63,7 @@ from trialflow.stats.many_variants import (
     square_root_ratio,
     total_units,
 )
-from trialflow.stats.means import difference_in_means
+from trialflow.stats.means import difference_in_means, difference_in_means_equal_variance, paired_difference
 from trialflow.stats.mixture import mixing_variance, mixture_sprt
 from trialflow.stats.moments import JointMoments, Moments
 from trialflow.stats.monitoring import (
@@ -43,8 +75,32 @@ from trialflow.stats.monitoring import (
     predictive_power,
     remaining_exits,
 )
-from trialflow.stats.multiplicity import bonferroni, holm
+from trialflow.stats.multiplicity import (
+    Correction,
+    adjusted,
+    adjusted_intervals,
+    benjamini_hochberg,
+    benjamini_yekutieli,
+    bonferroni,
+    fixed_sequence,
+    hochberg,
+    holm,
+    hommel,
+    selected_intervals,
+    sidak,
+    weighted_bonferroni,
+    weighted_holm,
+)
 from trialflow.stats.non_inferiority import margin_contrast
+from trialflow.stats.omnibus import (
+    ManyToOne,
+    OmnibusTest,
+    against_control,
+    anova,
+    chi_square_of_shares,
+    dunnett,
+    welch_anova,
+)
 from trialflow.stats.power import (
     achieved_power,
     minimum_detectable_effect,
@@ -53,6 +109,7 @@ from trialflow.stats.power import (
     proportion_std_dev,
     units_per_variant,
 )
+from trialflow.stats.proportion_intervals import agresti_caffo, newcombe, score_interval, score_test
 from trialflow.stats.proportion_power import (
     ProportionFormula,
     non_inferiority_share_units,
@@ -62,15 +119,35 @@ from trialflow.stats.proportion_power import (
     rule_of_sixteen,
 )
 from trialflow.stats.proportions import difference_in_proportions, pooled_z_test
+from trialflow.stats.quantile import (
+    QuantileSummary,
+    difference_in_quantiles,
+    order_ranks,
+    quantile_of_events,
+    quantile_of_units,
+)
+from trialflow.stats.ranks import DistributionTest, RankTest, kolmogorov_smirnov, mann_whitney
 from trialflow.stats.ratio import difference_in_ratios
-from trialflow.stats.relative import relative_effect
+from trialflow.stats.relative import delta_lift, fieller_g, log_lift, log_ratio_df, relative_effect
 from trialflow.stats.repeated import RepeatedPValues, repeated_p_values
-from trialflow.stats.results import Alternative, AlwaysValidEffect, Effect, Estimate, Interval, Scale, SequentialEffect
+from trialflow.stats.results import (
+    Alternative,
+    AlwaysValidEffect,
+    Effect,
+    Estimate,
+    Gap,
+    Interval,
+    Scale,
+    SequentialEffect,
+)
+from trialflow.stats.segments import SegmentEffects, by_segment
+from trialflow.stats.simpson import SimpsonCheck, simpson
 from trialflow.stats.spending import SpendingFunction, alpha_spent
 from trialflow.stats.split_detail import SplitByGroup, exact_split, split_by_group
 from trialflow.stats.sprt import SprtPath, sprt
 from trialflow.stats.srm import SequentialSplit, SplitTest, chi_square, ramp_shares, sequential_split
 from trialflow.stats.stagewise import StagewiseEffect, stagewise
+from trialflow.stats.stratified import Heterogeneity, MantelHaenszel, heterogeneity, mantel_haenszel, post_stratified
 from trialflow.stats.student_power import student_minimum_effect, student_power, student_units
 from trialflow.stats.unit_spread import (
     count_std_dev,
@@ -82,85 +159,168 @@ from trialflow.stats.unit_spread import (
     ratio_variance,
     relative_std_devs,
 )
+from trialflow.stats.values import Interpolation, ValueCounts
+from trialflow.stats.winners_curse import (
+    ConditionalBand,
+    EffectPrior,
+    SelectedTotal,
+    Shrunken,
+    conditional_band,
+    effect_prior,
+    selected_total,
+    shrink,
+)
 
 __all__ = [
     "AaResult",
     "Alternative",
     "AlwaysValidEffect",
+    "BayesianComparison",
+    "BetaPosterior",
     "Boundaries",
+    "ConditionalBand",
+    "Correction",
     "CupedAdjustment",
+    "DailyEffects",
+    "DecayFit",
     "DecisionTime",
+    "DistributionTest",
     "Effect",
+    "EffectPrior",
+    "Equivalence",
     "Estimate",
     "ExitProbabilities",
     "FutilityBounds",
     "FutilityDesign",
+    "Gap",
+    "Heterogeneity",
+    "ImbalanceTest",
+    "Interpolation",
     "Interval",
     "JointMoments",
+    "MantelHaenszel",
+    "ManyToOne",
     "Moments",
+    "OmnibusTest",
     "ProportionFormula",
+    "QuantileSummary",
+    "RankTest",
     "RepeatedPValues",
     "Scale",
+    "SegmentEffects",
+    "SelectedTotal",
     "SequentialEffect",
     "SequentialSplit",
+    "Shrunken",
+    "SimpsonCheck",
     "SpendingFunction",
     "SplitByGroup",
     "SplitTest",
     "SprtPath",
     "StagewiseEffect",
+    "ValueCounts",
     "VariantCorrection",
     "achieved_power",
     "adjust",
+    "adjust_ratios",
+    "adjusted",
+    "adjusted_intervals",
+    "against_control",
+    "agresti_caffo",
     "alpha_spent",
+    "anova",
     "asymptotic",
+    "benjamini_hochberg",
+    "benjamini_yekutieli",
     "bernoulli_sequence",
+    "best_of_normal",
+    "beta_posterior",
+    "binomial_test",
     "bonferroni",
     "boundaries",
     "boundary_inflation",
+    "by_segment",
     "chi_square",
+    "chi_square_of_shares",
+    "compare_normal",
+    "compare_shares",
     "comparison_alpha",
+    "conditional_band",
     "conditional_power",
     "count_std_dev",
     "critical_value",
     "cuped_variance_ratio",
+    "daily_effects",
     "days_needed",
     "decision_time",
+    "delta_lift",
     "design_effect",
     "detectable_over_time",
     "difference_in_means",
+    "difference_in_means_equal_variance",
     "difference_in_proportions",
+    "difference_in_quantiles",
     "difference_in_ratios",
+    "dunnett",
     "dunnett_critical",
+    "effect_prior",
+    "equivalence",
     "exact_split",
     "exit_probabilities",
     "expected_information",
+    "fieller_g",
+    "fisher_exact",
+    "fit_decay",
     "fixed_horizon",
+    "fixed_sequence",
     "futility_bounds",
     "futility_design",
+    "heterogeneity",
+    "hochberg",
     "holm",
+    "hommel",
     "inflation",
     "information_over_time",
+    "kolmogorov_smirnov",
+    "late_minus_early",
+    "linearised",
+    "log_lift",
+    "log_ratio_df",
+    "mann_whitney",
+    "mantel_haenszel",
     "margin_contrast",
     "matured_units",
     "minimum_detectable_effect",
     "mixing_variance",
     "mixture_sprt",
+    "newcombe",
     "next_boundary",
     "non_inferiority_share_units",
     "non_inferiority_units",
     "normal_score",
     "novelty_contrast",
+    "order_ranks",
+    "overall_mean",
+    "paired_difference",
     "pilot_std_dev",
     "planned_information",
+    "pooled_threshold",
     "pooled_z_test",
+    "post_stratified",
     "power_over_time",
+    "pre_period_imbalance",
     "predictive_power",
+    "probability_best",
     "proportion_minimum_effect",
     "proportion_power",
     "proportion_std_dev",
     "proportion_units",
+    "pull",
+    "quantile_of_events",
+    "quantile_of_units",
     "quantile_std_dev",
     "ramp_shares",
+    "rank_correlation",
     "ratio_std_dev",
     "ratio_variance",
     "relative_effect",
@@ -170,7 +330,15 @@ __all__ = [
     "repeated_p_values",
     "rerandomise",
     "rule_of_sixteen",
+    "score_interval",
+    "score_test",
+    "selected_intervals",
+    "selected_total",
     "sequential_split",
+    "shrink",
+    "sidak",
+    "simpson",
+    "slope",
     "split_by_group",
     "sprt",
     "square_root_ratio",
@@ -179,7 +347,14 @@ __all__ = [
     "student_power",
     "student_quantile",
     "student_units",
+    "total_slope",
     "total_units",
     "units_per_variant",
     "wang_tsiatis",
+    "weighted_bonferroni",
+    "weighted_holm",
+    "welch_anova",
+    "winsorised",
+    "with_missing_indicator",
+    "within_slope",
 ]

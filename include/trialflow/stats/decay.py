@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solve_triangular
 from scipy.special import chdtri
 
 from trialflow.errors import StatisticsError
@@ -204,7 +203,7 @@ def _whiten(effects: DailyEffects, design: Floats) -> tuple[Floats, Floats]:
         raise StatisticsError(
             "the covariance of the daily effects is singular: use fewer days or more units"
         ) from error
-    both = solve_triangular(root, np.column_stack([design, effects.effect]), lower=True)
+    both = np.linalg.solve(root, np.column_stack([design, effects.effect]))
     return both[:, :-1], both[:, -1]
 
 

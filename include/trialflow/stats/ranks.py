@@ -13,7 +13,6 @@ from trialflow.stats.proportions import z_test
 from trialflow.stats.results import Alternative, Interval
 from trialflow.stats.values import ValueCounts
 
-
 _TOWARDS = {Alternative.GREATER: 1.0, Alternative.LESS: -1.0}
 
 
