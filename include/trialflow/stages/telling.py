@@ -93,19 +93,11 @@ def alert_messages(registry: Registry, promise: Promise, findings: Sequence[Find
         own = sorted((one for one in told if one.check == finding.check), key=lambda one: one.as_of)
         previous = next((one.status for one in reversed(own) if one.as_of <= as_of), None)
         following = next((one.status for one in own if one.as_of > as_of), None)
-        changed = finding.status not in (previous, following) and is_news(finding, previous)
-        if changed or _waits_for_a_person(finding, own):
+        if finding.status not in (previous, following) and is_news(finding, previous):
             memo = alert(promise, finding, previous)
             key = f"alert|{promise.slug}|{finding.check}|{as_of}|{finding.status}"
             messages.append(message_of(promise, key, {"slack": json.dumps(slack(memo))}))
     return messages
-
-
-def _waits_for_a_person(finding: Finding, own: Sequence[Finding]) -> bool:
-    """Whether a boundary is crossed on restated data only, and no day has said so yet."""
-    crossings = finding.evidence.get("late_crossings") or []
-    told = [crossing for one in own for crossing in one.evidence.get("late_crossings") or []]
-    return any(crossing not in told for crossing in crossings)
 
 
 def is_news(finding: Finding, previous: Status | None) -> bool:
