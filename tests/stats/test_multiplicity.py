@@ -180,3 +180,10 @@ def test_discovery_rates_have_intervals_of_the_selected_only() -> None:
     everything = selected_intervals(estimate, np.ones((10, 4), dtype=bool), level=0.95)
     same(everything.lower, fixed_horizon(estimate, level=0.95).interval.lower)
     assert np.isnan(selected_intervals(estimate, np.zeros((10, 4), dtype=bool), level=0.95).lower).all()
+
+
+@pytest.mark.parametrize("correction", list(Correction))
+def test_every_procedure_works_on_many_families_at_once(correction: Correction) -> None:
+    p_values = np.random.default_rng(85).uniform(size=(3, 4, 5))
+    together = adjusted(p_values, correction)
+    same(together[2, 1], adjusted(p_values[2, 1], correction))

@@ -10,7 +10,7 @@ from scipy import stats
 
 from tests.stats.calibration import assert_rate, normal_moments
 from tests.strategies import Rows, rows, same
-from trialflow.stats import Moments, bonferroni, difference_in_means, fixed_horizon
+from trialflow.stats import Moments, bonferroni, difference_in_means, dunnett_critical, fixed_horizon
 from trialflow.stats.omnibus import against_control, anova, chi_square_of_shares, dunnett, welch_anova
 
 GROUPS = st.lists(rows(smallest=3, largest=25), min_size=2, max_size=4)
@@ -74,6 +74,15 @@ def test_dunnett_s_published_critical_value() -> None:
     moments = Moments.from_variance(n=[6.0] * 4, mean=[0.0, 1.0, 1.0, 1.0], variance=[1.0] * 4)
     critical = dunnett(against_control(moments, pooled=True), level=0.95).critical
     same(critical, np.full(3, 2.54), atol=0.005)
+
+
+@pytest.mark.parametrize(("treatments", "ratio"), [(2, 1.0), (3, 1.0), (4, 0.5), (3, 2.0)])
+def test_the_critical_value_is_the_one_that_is_planned_with(treatments: int, ratio: float) -> None:
+    # Planning integrates with Gauss–Hermite nodes and one common allocation; the analysis with its own standard errors.
+    sizes = [1e7, *[ratio * 1e7] * treatments]
+    moments = Moments.from_variance(n=sizes, mean=np.zeros(treatments + 1), variance=np.ones(treatments + 1))
+    critical = dunnett(against_control(moments), level=0.95).critical[0]
+    same(critical, dunnett_critical(treatments=treatments, alpha=0.05, ratio=ratio), rtol=1e-6)
 
 
 @given(GROUPS)

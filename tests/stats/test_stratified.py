@@ -104,3 +104,20 @@ def test_levels_hold_and_different_effects_are_found() -> None:
     unlike = heterogeneity(difference_in_means(*drawn(generator, (0.2, 1.5, -1.0))))
     assert np.mean(unlike.p_value < 0.05) > 0.95
     assert unlike.i_squared.mean() > 0.7
+
+
+def test_the_common_odds_ratio_covers_with_sparse_strata() -> None:
+    generator, runs, odds = np.random.default_rng(15), 4000, 1.8
+    base = np.asarray([0.05, 0.2, 0.5, 0.7, 0.1])
+    lifted = odds * base / (1.0 - base + odds * base)
+    sizes = np.asarray([[40.0, 60.0, 25.0, 30.0, 80.0], [60.0, 30.0, 25.0, 50.0, 40.0]])
+    control, treatment = (
+        Moments.from_proportion(
+            n=np.broadcast_to(n, (runs, 5)), successes=generator.binomial(n.astype(int), p, (runs, 5))
+        )
+        for n, p in zip(sizes, (base, lifted), strict=True)
+    )
+    found = mantel_haenszel(control, treatment, level=0.95)
+    assert_rate((found.interval.lower <= odds) & (found.interval.upper >= odds), 0.95, sds=5.0)
+    null = Moments.from_proportion(n=treatment.n, successes=generator.binomial(sizes[1].astype(int), base, (runs, 5)))
+    assert_rate(mantel_haenszel(control, null, level=0.95).p_value < 0.05, 0.05, sds=5.0)
