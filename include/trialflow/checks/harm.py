@@ -102,6 +102,7 @@ def _finding(
 ) -> Finding:
     harmful.sort()
     known = [one for one in comparisons if one["estimate"] is not None]
+    looked = [one for one in comparisons if one["boundary"] is not None]
     if harmful:
         day, variant, metric = harmful[0]
         status, headline = Status.FAIL, f"{variant} harms {metric}: its harm boundary was crossed on {day}."
@@ -110,6 +111,9 @@ def _finding(
         headline = f"{late[0].metric}: the harm boundary is crossed only on restated data; a person must judge it."
     elif not known:
         status, headline = Status.NO_DATA, "There is no number to look for harm in yet."
+    elif not looked:
+        status = Status.PASS
+        headline = f"No look for harm yet: fewer than {MINIMUM_UNITS} matured units in a variant."
     else:
         status, headline = Status.PASS, "No harm boundary is crossed."
     return Finding(
