@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.stages.worlds import FINAL, SLUG, begin, days
+from tests.stages.worlds import FINAL, SLUG, days
 from trialflow.decision import Verdict
 from trialflow.errors import PromiseError, UnknownExperimentError
 from trialflow.registry import EventKind, Stage
@@ -18,35 +18,30 @@ from trialflow.stages.workspace import Workspace
 STOPPED = date(2026, 1, 9)
 
 
-@pytest.fixture
-def alive(benefit: Workspace) -> Workspace:
-    return begin(benefit)
-
-
 @pytest.mark.parametrize("action", ["withdraw", "stop", "pause"])
-def test_an_order_without_a_reason_is_refused(alive: Workspace, action: str) -> None:
+def test_an_order_without_a_reason_is_refused(begun: Workspace, action: str) -> None:
     with pytest.raises(PromiseError) as refused:
-        order(alive, SLUG, action, as_of=STOPPED, by="ada", reason="  ")
+        order(begun, SLUG, action, as_of=STOPPED, by="ada", reason="  ")
     assert [problem.field for problem in refused.value.problems] == ["reason"]
-    with alive.registry() as registry:
+    with begun.registry() as registry:
         assert {event.kind for event in registry.events(SLUG)} == {EventKind.REGISTERED, EventKind.VALIDATED}
 
 
-def test_an_unknown_order_is_refused_with_those_that_are_known(alive: Workspace) -> None:
+def test_an_unknown_order_is_refused_with_those_that_are_known(begun: Workspace) -> None:
     with pytest.raises(PromiseError, match="withdraw, stop, pause, resume"):
-        order(alive, SLUG, "cancel", as_of=STOPPED, by="ada", reason="x")
+        order(begun, SLUG, "cancel", as_of=STOPPED, by="ada", reason="x")
 
 
-def test_an_order_about_an_unknown_experiment_is_refused(alive: Workspace) -> None:
+def test_an_order_about_an_unknown_experiment_is_refused(begun: Workspace) -> None:
     with pytest.raises(UnknownExperimentError):
-        order(alive, "nobody_knows", "stop", as_of=STOPPED, by="ada", reason="x")
+        order(begun, "nobody_knows", "stop", as_of=STOPPED, by="ada", reason="x")
 
 
-def test_an_order_is_recorded_once_with_the_person_who_gave_it(alive: Workspace) -> None:
-    assert order(alive, SLUG, "pause", as_of=STOPPED, by="ada", reason="A holiday.")
-    assert not order(alive, SLUG, "pause", as_of=STOPPED, by="eve", reason="Another reason.")
-    assert order(alive, SLUG, "resume", as_of=STOPPED + timedelta(days=1), by="eve", reason="")
-    with alive.registry() as registry:
+def test_an_order_is_recorded_once_with_the_person_who_gave_it(begun: Workspace) -> None:
+    assert order(begun, SLUG, "pause", as_of=STOPPED, by="ada", reason="A holiday.")
+    assert not order(begun, SLUG, "pause", as_of=STOPPED, by="eve", reason="Another reason.")
+    assert order(begun, SLUG, "resume", as_of=STOPPED + timedelta(days=1), by="eve", reason="")
+    with begun.registry() as registry:
         paused, resumed = registry.events(SLUG)[-2:]
         assert registry.life(SLUG, STOPPED).paused
         assert not registry.life(SLUG, STOPPED + timedelta(days=1)).paused
@@ -54,51 +49,51 @@ def test_an_order_is_recorded_once_with_the_person_who_gave_it(alive: Workspace)
     assert (resumed.kind, resumed.by) == (EventKind.RESUMED, "eve")
 
 
-def test_a_withdrawn_experiment_is_looked_at_up_to_the_day_before(alive: Workspace) -> None:
-    order(alive, SLUG, "withdraw", as_of=STOPPED, by="ada", reason="The feature was cut.")
-    assert running(alive, STOPPED - timedelta(days=1)) == (SLUG,)
-    assert running(alive, STOPPED) == ()
-    with alive.registry() as registry:
+def test_a_withdrawn_experiment_is_looked_at_up_to_the_day_before(begun: Workspace) -> None:
+    order(begun, SLUG, "withdraw", as_of=STOPPED, by="ada", reason="The feature was cut.")
+    assert running(begun, STOPPED - timedelta(days=1)) == (SLUG,)
+    assert running(begun, STOPPED) == ()
+    with begun.registry() as registry:
         assert registry.life(SLUG, STOPPED).stage is Stage.RETIRED
 
 
-def test_a_stopped_experiment_is_analysed_once_its_last_unit_has_matured(alive: Workspace) -> None:
+def test_a_stopped_experiment_is_analysed_once_its_last_unit_has_matured(begun: Workspace) -> None:
     matured = STOPPED + timedelta(days=3)
-    order(alive, SLUG, "stop", as_of=STOPPED, by="ada", reason="Too dear.")
-    assert [day for day in days() if running(alive, day)] == days(last=matured)
-    assert monitor(alive, SLUG, matured - timedelta(days=1)).due == ()
-    assert monitor(alive, SLUG, matured).due == (matured,)
-    with alive.registry() as registry:
+    order(begun, SLUG, "stop", as_of=STOPPED, by="ada", reason="Too dear.")
+    assert [day for day in days() if running(begun, day)] == days(last=matured)
+    assert monitor(begun, SLUG, matured - timedelta(days=1)).due == ()
+    assert monitor(begun, SLUG, matured).due == (matured,)
+    with begun.registry() as registry:
         (due,) = [event for event in registry.events(SLUG) if event.kind is EventKind.ANALYSIS_DUE]
         assert registry.life(SLUG, matured).analysis_due == matured
     assert "person" in due.detail["why"]
-    assert analyse(alive, SLUG, matured).decision.verdict is Verdict.HOLD
-    assert monitor(alive, SLUG, matured).due == ()
+    assert analyse(begun, SLUG, matured).decision.verdict is Verdict.HOLD
+    assert monitor(begun, SLUG, matured).due == ()
 
 
-def test_a_verdict_does_not_end_the_looking(alive: Workspace) -> None:
-    before = [day for day in days() if running(alive, day)]
-    analyse(alive, SLUG, date(2026, 1, 11))
+def test_a_verdict_does_not_end_the_looking(begun: Workspace) -> None:
+    before = [day for day in days() if running(begun, day)]
+    analyse(begun, SLUG, date(2026, 1, 11))
     from trialflow.stages.rollout import roll_out
 
-    roll_out(alive, SLUG, date(2026, 1, 11))
-    assert [day for day in days() if running(alive, day)] == before == days(last=FINAL)
+    roll_out(begun, SLUG, date(2026, 1, 11))
+    assert [day for day in days() if running(begun, day)] == before == days(last=FINAL)
 
 
-def test_a_stop_closes_enrolment(alive: Workspace) -> None:
+def test_a_stop_closes_enrolment(begun: Workspace) -> None:
     matured = STOPPED + timedelta(days=3)
-    monitor(alive, SLUG, STOPPED)
-    with alive.registry() as registry:
+    monitor(begun, SLUG, STOPPED)
+    with begun.registry() as registry:
         (before,) = registry.summaries(SLUG, as_of=STOPPED)
-    order(alive, SLUG, "stop", as_of=STOPPED, by="ada", reason="Too dear.")
-    monitor(alive, SLUG, matured)
-    with alive.registry() as registry:
+    order(begun, SLUG, "stop", as_of=STOPPED, by="ada", reason="Too dear.")
+    monitor(begun, SLUG, matured)
+    with begun.registry() as registry:
         (after,) = registry.summaries(SLUG, as_of=matured)
     assert after.document["units"] == before.document["units"]
 
 
-def test_a_paused_experiment_is_not_looked_at_until_it_is_resumed(alive: Workspace) -> None:
-    order(alive, SLUG, "pause", as_of=STOPPED, by="ada", reason="A holiday.")
-    order(alive, SLUG, "resume", as_of=STOPPED + timedelta(days=2), by="ada", reason="")
-    looked_at = [day for day in days() if running(alive, day)]
+def test_a_paused_experiment_is_not_looked_at_until_it_is_resumed(begun: Workspace) -> None:
+    order(begun, SLUG, "pause", as_of=STOPPED, by="ada", reason="A holiday.")
+    order(begun, SLUG, "resume", as_of=STOPPED + timedelta(days=2), by="ada", reason="")
+    looked_at = [day for day in days() if running(begun, day)]
     assert looked_at == [day for day in days() if not STOPPED <= day < STOPPED + timedelta(days=2)]

@@ -152,62 +152,56 @@ def test_a_promise_made_ahead_of_time_is_planned_and_validated_on_days_that_are_
 
 
 class TestALayer:
-    def test_that_is_taken_is_refused(self, benefit: Workspace) -> None:
-        begin(benefit)
-        (problem,) = refusal(benefit, offer(promise(slug="second_shop"))).problems
+    def test_that_is_taken_is_refused(self, begun: Workspace) -> None:
+        (problem,) = refusal(begun, offer(promise(slug="second_shop"))).problems
         assert (problem.field, problem.value) == ("layer", "ranking")
         assert SLUG in problem.message
         assert str(LAST) in problem.message
 
-    def test_is_free_for_others_and_for_other_days(self, benefit: Workspace) -> None:
-        begin(benefit)
+    def test_is_free_for_others_and_for_other_days(self, begun: Workspace) -> None:
         elsewhere = promise(slug="second_shop", layer="search")
         after = promise(slug="third_shop", calendar={"first_day": date(2026, 1, 19), "last_day": date(2026, 2, 1)})
-        assert register(benefit, offer(elsewhere), by="ada", today=TODAY).created
-        assert register(benefit, offer(after), by="ada", today=TODAY).created
+        assert register(begun, offer(elsewhere), by="ada", today=TODAY).created
+        assert register(begun, offer(after), by="ada", today=TODAY).created
 
-    def test_is_free_again_once_its_holder_is_withdrawn_and_taken_once_it_begins_anew(self, benefit: Workspace) -> None:
-        begin(benefit)
-        order(benefit, SLUG, "withdraw", as_of=TODAY, by="ada", reason="Not now.")
+    def test_is_free_again_once_its_holder_is_withdrawn_and_taken_once_it_begins_anew(self, begun: Workspace) -> None:
+        order(begun, SLUG, "withdraw", as_of=TODAY, by="ada", reason="Not now.")
         rival = offer(promise(slug="second_shop"))
         again = {"first_day": date(2026, 1, 6), "last_day": date(2026, 1, 19)}
-        register(benefit, offer(promise(calendar=again)), by="ada", today=TODAY, reason="Now after all.")
-        assert [one.field for one in refusal(benefit, rival).problems] == ["layer"]
-        order(benefit, SLUG, "withdraw", as_of=date(2026, 1, 7), by="ada", reason="Really not.")
-        assert register(benefit, rival, by="ada", today=TODAY).created
+        register(begun, offer(promise(calendar=again)), by="ada", today=TODAY, reason="Now after all.")
+        assert [one.field for one in refusal(begun, rival).problems] == ["layer"]
+        order(begun, SLUG, "withdraw", as_of=date(2026, 1, 7), by="ada", reason="Really not.")
+        assert register(begun, rival, by="ada", today=TODAY).created
 
 
 class TestAnAmendment:
     CHANGED = promise(metrics={"primary": {"minimum_effect": {"relative": 0.19}}})
 
-    def test_needs_a_reason(self, benefit: Workspace) -> None:
-        begin(benefit)
+    def test_needs_a_reason(self, begun: Workspace) -> None:
         with pytest.raises(LockedError, match=r"metrics\.primary\.minimum_effect\.relative"):
-            register(benefit, offer(self.CHANGED), by="ada", today=TODAY)
-        with benefit.registry() as registry:
+            register(begun, offer(self.CHANGED), by="ada", today=TODAY)
+        with begun.registry() as registry:
             assert registry.promise(SLUG).version == 1
             assert registry.amendments(SLUG) == ()
 
-    def test_with_a_reason_is_recorded_field_by_field_and_shown_in_the_memo(self, benefit: Workspace) -> None:
-        begin(benefit)
-        answer = register(benefit, offer(self.CHANGED), by="eve", today=TODAY, reason="Smaller ones pay too.")
+    def test_with_a_reason_is_recorded_field_by_field_and_shown_in_the_memo(self, begun: Workspace) -> None:
+        answer = register(begun, offer(self.CHANGED), by="eve", today=TODAY, reason="Smaller ones pay too.")
         assert answer.amended
         assert [(one.field, one.before, one.after) for one in answer.differences] == [
             ("experiment.metrics.primary.minimum_effect.relative", "0.2", "0.19")
         ]
-        analyse(benefit, SLUG, date(2026, 1, 18))
-        with benefit.registry() as registry:
+        analyse(begun, SLUG, date(2026, 1, 18))
+        with begun.registry() as registry:
             (memo,) = registry.memos(SLUG, kind="decision")
             assert len(registry.memos(SLUG, kind="registration", revisions=True)) == 2
         assert "Smaller ones pay too." in memo.documents["markdown"]
         assert "minimum_effect" in memo.documents["markdown"]
 
-    def test_that_says_the_same_changes_nothing(self, benefit: Workspace) -> None:
-        begin(benefit)
-        with benefit.registry() as registry:
+    def test_that_says_the_same_changes_nothing(self, begun: Workspace) -> None:
+        with begun.registry() as registry:
             digest = registry.digest(SLUG)
-        assert not register(benefit, offer(promise()), by="eve", today=TODAY - timedelta(days=1)).created
-        with benefit.registry() as registry:
+        assert not register(begun, offer(promise()), by="eve", today=TODAY - timedelta(days=1)).created
+        with begun.registry() as registry:
             assert registry.digest(SLUG) == digest
 
     def test_that_moves_the_first_day_begins_anew(self, tmp_path: Path, lakes: Lakes) -> None:
@@ -357,10 +351,9 @@ class TestValidation:
             (memo,) = registry.memos(SLUG, kind="decision")
         assert "Units come in households." in memo.documents["markdown"]
 
-    def test_again_gives_the_same_finding(self, benefit: Workspace) -> None:
-        begin(benefit)
-        with benefit.registry() as registry:
+    def test_again_gives_the_same_finding(self, begun: Workspace) -> None:
+        with begun.registry() as registry:
             digest = registry.digest(SLUG)
-        validate(benefit, SLUG)
-        with benefit.registry() as registry:
+        validate(begun, SLUG)
+        with begun.registry() as registry:
             assert registry.digest(SLUG) == digest

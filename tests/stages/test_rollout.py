@@ -22,13 +22,12 @@ def kinds(workspace: Workspace) -> list[EventKind]:
         return [event.kind for event in registry.events(SLUG)]
 
 
-def test_a_ship_records_the_promised_ramp_from_the_day_after(benefit: Workspace) -> None:
-    begin(benefit)
-    assert analyse(benefit, SLUG, SHIPPED).decision.verdict is Verdict.SHIP
-    done = roll_out(benefit, SLUG, SHIPPED)
+def test_a_ship_records_the_promised_ramp_from_the_day_after(begun: Workspace) -> None:
+    assert analyse(begun, SLUG, SHIPPED).decision.verdict is Verdict.SHIP
+    done = roll_out(begun, SLUG, SHIPPED)
     assert done.verdict == "SHIP"
     assert done.steps == (Step(day=date(2026, 1, 19), share=0.25), Step(day=date(2026, 1, 22), share=1.0))
-    with benefit.registry() as registry:
+    with begun.registry() as registry:
         steps = [event for event in registry.events(SLUG) if event.kind is EventKind.ROLLOUT_STEP]
         assert registry.life(SLUG, SHIPPED).stage is Stage.ROLLING_OUT
         digest = registry.digest(SLUG)
@@ -36,8 +35,8 @@ def test_a_ship_records_the_promised_ramp_from_the_day_after(benefit: Workspace)
         {"day": "2026-01-19", "share": 0.25, "variant": "treatment"},
         {"day": "2026-01-22", "share": 1.0, "variant": "treatment"},
     ]
-    assert roll_out(benefit, SLUG, SHIPPED) == done
-    with benefit.registry() as registry:
+    assert roll_out(begun, SLUG, SHIPPED) == done
+    with begun.registry() as registry:
         assert registry.digest(SLUG) == digest
 
 
@@ -76,8 +75,7 @@ def test_an_extension_is_no_end(tmp_path: Path, lakes: Lakes) -> None:
         assert registry.life(SLUG, FINAL).stage is Stage.RUNNING
 
 
-def test_without_a_decision_nothing_is_recorded(benefit: Workspace) -> None:
-    begin(benefit)
-    before = kinds(benefit)
-    assert "no decision" in roll_out(benefit, SLUG, SHIPPED).note
-    assert kinds(benefit) == before
+def test_without_a_decision_nothing_is_recorded(begun: Workspace) -> None:
+    before = kinds(begun)
+    assert "no decision" in roll_out(begun, SLUG, SHIPPED).note
+    assert kinds(begun) == before

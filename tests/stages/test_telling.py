@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.stages.worlds import SLUG, TODAY, begin, promise
+from tests.stages.worlds import SLUG, TODAY, promise
 from trialflow.checks import Finding, Status
 from trialflow.registry import Message
 from trialflow.stages.final_analysis import analyse
@@ -111,10 +111,9 @@ class TestAlerts:
 
 class TestTheOutbox:
     @pytest.fixture
-    def waiting(self, benefit: Workspace) -> Workspace:
-        begin(benefit)
-        analyse(benefit, SLUG, date(2026, 1, 18))
-        return benefit
+    def waiting(self, begun: Workspace) -> Workspace:
+        analyse(begun, SLUG, date(2026, 1, 18))
+        return begun
 
     def test_is_posted_once_in_the_experiment_s_thread(self, waiting: Workspace) -> None:
         slack = Slack()
@@ -145,30 +144,27 @@ class TestTheOutbox:
 
 
 class TestTheDigest:
-    def test_is_intended_once_a_day_for_all_experiments_together(self, benefit: Workspace) -> None:
-        begin(benefit)
-        monitor(benefit, SLUG, DAY)
-        assert intend_digest(benefit, DAY, "#all") == 1
-        assert intend_digest(benefit, DAY, "#all") == 1
-        with benefit.registry() as registry:
+    def test_is_intended_once_a_day_for_all_experiments_together(self, begun: Workspace) -> None:
+        monitor(begun, SLUG, DAY)
+        assert intend_digest(begun, DAY, "#all") == 1
+        assert intend_digest(begun, DAY, "#all") == 1
+        with begun.registry() as registry:
             digests = [one.message for one in registry.messages() if one.message.key.startswith("digest|")]
         assert [(one.key, one.channel) for one in digests] == [(f"digest|{DAY}", "#all")]
         assert SLUG in str(digests[0].payload)
         assert isinstance(digests[0], Message)
 
-    def test_says_nothing_on_a_day_without_findings(self, benefit: Workspace) -> None:
-        begin(benefit)
-        assert intend_digest(benefit, date(2026, 1, 2), "#all") == 0
-        with benefit.registry() as registry:
+    def test_says_nothing_on_a_day_without_findings(self, begun: Workspace) -> None:
+        assert intend_digest(begun, date(2026, 1, 2), "#all") == 0
+        with begun.registry() as registry:
             assert not [one for one in registry.messages() if one.message.key.startswith("digest|")]
 
 
-def test_a_memo_stands_in_the_record_and_as_files_with_the_same_texts(benefit: Workspace) -> None:
-    begin(benefit)
-    analyse(benefit, SLUG, date(2026, 1, 18))
-    with benefit.registry() as registry:
+def test_a_memo_stands_in_the_record_and_as_files_with_the_same_texts(begun: Workspace) -> None:
+    analyse(begun, SLUG, date(2026, 1, 18))
+    with begun.registry() as registry:
         (memo,) = registry.memos(SLUG, kind="decision")
-    folder = benefit.memo_root / SLUG
+    folder = begun.memo_root / SLUG
     for name, ending in (("markdown", "md"), ("html", "html"), ("slack", "json")):
         assert (folder / f"2026-01-18-decision.{ending}").read_text() == memo.documents[name]
     assert "SIMULATED DATA" in memo.documents["markdown"]
