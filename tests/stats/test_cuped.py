@@ -242,3 +242,11 @@ def test_large_values_with_a_small_spread_keep_their_digits() -> None:
     # A spread of 1 on a mean of 1e9 lies below what sums rounded to 12 digits could hold: said, not guessed.
     assert bool(small.estimable)
     assert not large.estimable
+
+
+def test_a_covariate_that_is_not_finite_is_marked_and_breaks_nobody_else() -> None:
+    sound = stacked(*small_joint("minutes", "pre_minutes", "pre_spend"))
+    mean, m2 = sound.mean.copy(), sound.m2.copy()
+    mean[1, 2], m2[1, 2, :], m2[1, :, 2] = np.inf, np.nan, np.nan
+    both = JointMoments(n=np.stack([sound.n] * 2), mean=np.stack([sound.mean, mean]), m2=np.stack([sound.m2, m2]))
+    assert contrast(adjust(both)).estimable.tolist() == [True, False]

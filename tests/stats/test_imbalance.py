@@ -48,3 +48,13 @@ def test_sound_splits_rarely_alarm_and_a_shifted_variant_does() -> None:
     same(sound.df, np.full(2000, 4.0))
     assert_rate(sound.p_value < 0.05, 0.05, sds=5.0)
     assert np.mean(pre_period_imbalance(drawn(generator, 0.3)).p_value < 0.001) > 0.9
+
+
+def test_a_covariate_that_is_not_finite_does_not_count() -> None:
+    generator = np.random.default_rng(9)
+    arms = [JointMoments.from_rows(generator.normal(size=(40, 1)) @ [[1.0, 0.0]]) for _ in range(2)]
+    alone = pre_period_imbalance(stacked(*arms))
+    endless = np.asarray([[0.0, np.nan], [np.nan, np.inf]])
+    infinite = np.asarray([0.0, np.inf])
+    broken = [JointMoments(n=arm.n, mean=arm.mean + infinite, m2=arm.m2 + endless) for arm in arms]
+    same(pre_period_imbalance(stacked(*broken)).p_value, alone.p_value)

@@ -52,8 +52,10 @@ def test_the_chi_square_of_a_table_is_scipy_s() -> None:
 
 @pytest.mark.parametrize("test", [anova, welch_anova, chi_square_of_shares])
 def test_nothing_to_compare_is_never_significant(test) -> None:
-    for n in ([0.0, 0.0], [1.0, 0.0], [5.0, 5.0]):
-        found = test(Moments(n=np.asarray(n), mean=np.zeros(2), m2=np.zeros(2)))
+    nothing = [Moments(n=np.asarray(n), mean=np.zeros(2), m2=np.zeros(2)) for n in ([0.0, 0.0], [1.0, 0.0], [5.0, 5.0])]
+    infinite = Moments(n=np.asarray([5.0, 5.0]), mean=np.asarray([1.0, np.inf]), m2=np.asarray([1.0, np.nan]))
+    for moments in (*nothing, infinite):
+        found = test(moments)
         assert found.p_value == 1.0
         assert found.statistic == 0.0
 

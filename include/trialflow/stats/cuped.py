@@ -32,6 +32,7 @@ class CupedAdjustment:
     shared_variance: Floats
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def adjust(moments: JointMoments, *, theta: Floats | None = None, centre: Floats | None = None) -> CupedAdjustment:
     """Ȳ_j − θ′ (X̄_j − X̄) for every variant j, from moments S + (variants,) with variables (value, pre_1, …, pre_p).
 
@@ -58,6 +59,7 @@ def adjust(moments: JointMoments, *, theta: Floats | None = None, centre: Floats
     )
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def within_slope(moments: JointMoments) -> Floats:
     """θ = (Σ_j S_xx,j)⁻¹ Σ_j S_xy,j, S + (p,), from moments as for `adjust`: the slope of ANCOVA.
 
@@ -166,9 +168,11 @@ def _solve(xx: Floats, xy: Floats, scale: Floats) -> Floats:
     spread = xx.diagonal(axis1=-2, axis2=-1)
     varies = spread > SPREAD_FLOOR * scale
     unit = np.where(varies, 1.0 / np.sqrt(np.where(varies, spread, 1.0)), 0.0)
+    xy = np.where(varies, xy, 0.0)
     if xx.shape[-1] == 1:
         return np.asarray(unit * unit * xy, dtype=np.float64)
-    correlation = xx * unit[..., :, None] * unit[..., None, :]
+    both = varies[..., :, None] & varies[..., None, :]
+    correlation = np.where(both, xx, 0.0) * unit[..., :, None] * unit[..., None, :]
     inverse = np.linalg.pinv(correlation, rcond=_COLLINEAR, hermitian=True)
     return np.asarray(unit * (inverse @ (unit * xy)[..., None])[..., 0], dtype=np.float64)
 

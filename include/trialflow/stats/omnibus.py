@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.special import chdtrc, chdtri, fdtrc, gammaln, ndtr
 
 from trialflow.stats.arguments import open_share
 from trialflow.stats.contrast import SPREAD_FLOOR, difference
 from trialflow.stats.fixed_horizon import critical_value
 from trialflow.stats.means import difference_in_means
-from trialflow.stats.moments import Floats, Moments
+from trialflow.stats.moments import Bools, Floats, Moments
 from trialflow.stats.results import Estimate, Interval
 
 POOLED = "against control, pooled variance"
@@ -22,7 +21,7 @@ POOLED = "against control, pooled variance"
 class OmnibusTest:
     """A test that all variants are alike, each array of shape S; `df_within` is inf for a chi-square.
 
-    Statistic 0 and p = 1 where fewer than two variants can be compared or nothing varies.
+    Statistic 0 and p = 1 where fewer than two variants can be compared, nothing varies or a value is not finite.
     """
 
     statistic: Floats
@@ -41,6 +40,7 @@ class ManyToOne:
     critical: Floats
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def welch_anova(moments: Moments) -> OmnibusTest:
     """Equality of k means from S + (variants,), variances as they are (Welch, Biometrika 38, 1951).
 
@@ -64,6 +64,7 @@ def welch_anova(moments: Moments) -> OmnibusTest:
     return _f_test(statistic, np.asarray(groups - 1.0), within, some, "Welch's analysis of variance")
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def anova(moments: Moments) -> OmnibusTest:
     """Equality of k means from S + (variants,) with one variance for all (Fisher 1925).
 
@@ -81,6 +82,7 @@ def anova(moments: Moments) -> OmnibusTest:
     return _f_test(statistic, df, df_within, some, "analysis of variance")
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def chi_square_of_shares(moments: Moments) -> OmnibusTest:
     """Equality of k proportions from S + (variants,): Pearson's chi-square of the k × 2 table, no correction."""
     n = moments.n
@@ -88,7 +90,7 @@ def chi_square_of_shares(moments: Moments) -> OmnibusTest:
     share = (n * moments.mean).sum(axis=-1) / np.where(total > 0.0, total, 1.0)
     spread = share * (1.0 - share)
     k = (n > 0.0).sum(axis=-1)
-    some = (k >= 2) & (spread > 0.0)
+    some = (k >= 2) & (spread > 0.0) & np.isfinite(moments.mean).all(axis=-1)
     away = np.where(n > 0.0, n * (moments.mean - share[..., None]) ** 2, 0.0).sum(axis=-1)
     statistic = np.where(some, away / np.where(spread > 0.0, spread, 1.0), 0.0)
     df = np.maximum(k - 1.0, 0.0)
@@ -144,7 +146,8 @@ def dunnett(estimate: Estimate, *, level: float) -> ManyToOne:
     )
 
 
-def _f_test(statistic: Floats, df: Floats, within: Floats, some: ArrayLike, method: str) -> OmnibusTest:
+def _f_test(statistic: Floats, df: Floats, within: Floats, some: Bools, method: str) -> OmnibusTest:
+    some = some & np.isfinite(statistic) & np.isfinite(within)
     value = np.where(some, statistic, 0.0)
     p_value = np.where(some, fdtrc(np.where(some, df, 1.0), np.where(some, within, 1.0), value), 1.0)
     return OmnibusTest(statistic=value, df=df, df_within=within, p_value=p_value, method=method)

@@ -47,6 +47,7 @@ class MantelHaenszel:
     estimable: Bools
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def post_stratified(control: Moments, treatment: Moments, *, shares: ArrayLike | None = None) -> Estimate:
     """Σ_s w_s (Ȳ_T,s − Ȳ_C,s) over strata on the last axis of S + (strata,); the result has shape S.
 
@@ -105,6 +106,7 @@ def heterogeneity(effects: Estimate) -> Heterogeneity:
     )
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def mantel_haenszel(control: Moments, treatment: Moments, *, level: float, continuity: bool = False) -> MantelHaenszel:
     """Odds of success under treatment against control, common to strata on the last axis of S + (strata,).
 
