@@ -16,7 +16,7 @@ EXPECTED = {
     "hillstrom": [("2008-03-20", "SHIP", None, "mens_email", "")],
     "open_bandit_men": [("2019-11-30", "SHIP", None, "thompson", "")],
     "open_bandit_women": [("2019-11-30", "HOLD", HoldReason.INCONCLUSIVE, "", "")],
-    "sim_broken_split": [("2026-01-10", "INVALID", None, "", "")],
+    "sim_broken_split": [("2026-01-07", "INVALID", None, "", "")],
     "sim_cuped": [("2026-01-18", "SHIP", None, "treatment", "")],
     "sim_extend": [("2026-01-21", "EXTEND", None, "", ""), ("2026-01-28", "SHIP", None, "treatment", "")],
     "sim_guardrail_harm": [("2026-01-12", "ROLLBACK", None, "treatment", "")],

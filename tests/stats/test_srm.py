@@ -130,3 +130,21 @@ def test_half_a_point_of_imbalance_is_found_within_four_weeks() -> None:
     drawn = np.tile([0.505, 0.495], (28, 1))
     found = np.asarray([_four_weeks(generator, drawn, promised, units=10_000) for _ in range(400)]) <= 0.01
     assert_rate(found, 0.965)
+
+
+def test_a_mean_over_concentrations_sees_gross_breaks_early_and_small_ones_late():
+    gross = np.full((7, 2), [90, 54])  # four in ten of the treatment's exposures lost, a thousand units in a week
+    assert sequential_split(gross, [0.5, 0.5], concentration=10_000.0).p_value[-1] > 0.001
+    assert sequential_split(gross, [0.5, 0.5], concentration=(100.0, 10_000.0)).p_value[-1] < 0.001
+    small = np.full((28, 2), [5_050, 4_950])  # half a point
+    alone = sequential_split(small, [0.5, 0.5], concentration=100.0).p_value
+    together = sequential_split(small, [0.5, 0.5], concentration=(100.0, 10_000.0)).p_value
+    assert (together <= 0.001).argmax() < (alone <= 0.001).argmax()
+
+
+def test_a_mean_over_concentrations_is_the_mean_of_the_bayes_factors():
+    count = np.asarray([[120, 90], [300, 310], [80, 20]])
+    shares = np.asarray([[0.5, 0.5], [0.5, 0.5], [0.8, 0.2]])
+    alone = [sequential_split(count, shares, concentration=k).log_bayes_factor for k in (100.0, 10_000.0)]
+    together = sequential_split(count, shares, concentration=(100.0, 10_000.0)).log_bayes_factor
+    np.testing.assert_allclose(np.exp(together), np.mean(np.exp(alone), axis=0), rtol=1e-12)

@@ -15,7 +15,9 @@ from trialflow.stats.moments import Floats
 from trialflow.stats.srm import chi_square, sequential_split
 from trialflow.warehouse.summary import Summary
 
-CONCENTRATION = 10_000.0  # prior weight of the planned shares; best power against half-point imbalances (methods §4)
+# Prior weights of the planned shares. The large one finds half-point imbalances soonest (methods §4) but believes in the
+# plan for its first ten thousand units; the small one sees a gross break in a few hundred.
+CONCENTRATIONS = (100.0, 10_000.0)
 FINAL_ALPHA = 0.01  # the fixed test at the final look only ever warns
 
 
@@ -53,11 +55,12 @@ def srm(promise: Promise, summary: Summary) -> Checked:
                 next_step="Check that the exposure log is written and that the source's table, filter and slug fit.",
             )
         )
-    split = sequential_split(units, shares, concentration=CONCENTRATION)
+    split = sequential_split(units, shares, concentration=CONCENTRATIONS)
     alarm = _alarm_day(summary.days, split.p_value, alpha)
     evidence |= {
         "p_value": number(float(split.p_value[-1])),
         "log_bayes_factor": number(float(split.log_bayes_factor[-1])),
+        "imbalance": number(float(split.imbalance[-1])),
         "path": [
             {"day": day.isoformat(), "p_value": number(float(p))}
             for day, p in zip(summary.days, split.p_value, strict=True)

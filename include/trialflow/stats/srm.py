@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, gammaln, xlogy
 
 from trialflow.errors import StatisticsError
@@ -78,29 +78,38 @@ def ramp_shares(new_units: ArrayLike, shares: ArrayLike) -> Floats:
     return np.asarray(daily @ share / total if total > 0.0 else share[-1], dtype=np.float64)
 
 
-def sequential_split(new_units: ArrayLike, shares: ArrayLike, *, concentration: float = 10_000.0) -> SequentialSplit:
+def sequential_split(
+    new_units: ArrayLike, shares: ArrayLike, *, concentration: ArrayLike = 10_000.0
+) -> SequentialSplit:
     """Anytime-valid test of a multinomial split on daily counts (day, k) under the shares in force (day, k).
 
     Within a run of days with equal shares θ the Bayes factor of Dirichlet(kθ) against θ is
     [B(kθ + n) / B(kθ)] / Π θ_j^{n_j}, k = `concentration` (Lindon & Malek, NeurIPS 2022, arXiv 2011.03567). A change of
     shares (a ramp) starts a new factor, and the product of the factors is again an e-process. Any k is valid; larger
-    ones look for smaller imbalances. Days before the first unit have p = 1; a unit in an arm without a share gives
+    ones look for smaller imbalances, and are slow to believe in gross ones. So is the mean of the factors of several k
+    (`concentration` of shape (m,)), since a mean of e-processes is one. Days before the first unit have p = 1; a unit in an arm without a share gives
     p = 0, and the Bayes factor is infinite from then on.
     """
     count, share = np.broadcast_arrays(not_negative("new_units", new_units), _shares(shares))
-    k = float(positive("concentration", concentration))
+    prior_weights = np.atleast_1d(positive("concentration", concentration))
     stage = np.concatenate([[0], np.cumsum((share[1:] != share[:-1]).any(axis=-1))]) if len(share) else np.zeros(0, int)
-    log_bayes_factor = np.zeros(len(count))
-    finished = 0.0
-    for index in np.unique(stage):
-        days = stage == index
-        within = finished + _log_bayes_factor(np.cumsum(count[days], axis=0), share[days], k)
-        log_bayes_factor[days] = within
-        finished = float(within[-1])
+    factors = np.stack([_log_path(count, share, stage, float(k)) for k in prior_weights])
+    log_bayes_factor = np.logaddexp.reduce(factors, axis=0) - np.log(len(prior_weights))
     p_value = np.minimum.accumulate(np.exp(-np.maximum(log_bayes_factor, 0.0))) if len(count) else np.zeros(0)
     return SequentialSplit(
         log_bayes_factor=log_bayes_factor, p_value=p_value, imbalance=_imbalance_so_far(count, share)
     )
+
+
+def _log_path(count: Floats, share: Floats, stage: NDArray[np.intp], k: float) -> Floats:
+    """Log of the product of stage-wise Bayes factors so far, (day,)."""
+    path = np.zeros(len(count))
+    finished = 0.0
+    for index in np.unique(stage):
+        days = stage == index
+        path[days] = finished + _log_bayes_factor(np.cumsum(count[days], axis=0), share[days], k)
+        finished = float(path[days][-1])
+    return path
 
 
 def _imbalance_so_far(count: Floats, share: Floats) -> Floats:
