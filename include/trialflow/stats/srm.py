@@ -87,8 +87,8 @@ def sequential_split(
     [B(kθ + n) / B(kθ)] / Π θ_j^{n_j}, k = `concentration` (Lindon & Malek, NeurIPS 2022, arXiv 2011.03567). A change of
     shares (a ramp) starts a new factor, and the product of the factors is again an e-process. Any k is valid; larger
     ones look for smaller imbalances, and are slow to believe in gross ones. So is the mean of the factors of several k
-    (`concentration` of shape (m,)), since a mean of e-processes is one. Days before the first unit have p = 1; a unit in an arm without a share gives
-    p = 0, and the Bayes factor is infinite from then on.
+    (`concentration` of shape (m,)), since a mean of e-processes is one. Days before the first unit have p = 1; a unit
+    in an arm without a share gives p = 0, and the Bayes factor is infinite from then on.
     """
     count, share = np.broadcast_arrays(not_negative("new_units", new_units), _shares(shares))
     prior_weights = np.atleast_1d(positive("concentration", concentration))
