@@ -41,6 +41,8 @@ EXPERIMENT: Mapping[str, Any] = {
     "analysis": {"stopping": {"policy": "group_sequential", "looks": [7, 14, 21]}},
 }
 
+CUPED: Mapping[str, Any] = {"variance_reduction": {"method": "cuped"}}
+
 THREE_VARIANTS = [
     {"name": "control", "role": "control", "weight": 0.4},
     {"name": "one", "role": "treatment", "weight": 0.3},
@@ -133,7 +135,7 @@ def a_promise(
 
 def variables_of(promise: Promise, metric: str, width: int) -> tuple[str, ...]:
     if promise.metrics[metric].kind.value == "ratio":
-        return ("numerator", "denominator")
+        return ("numerator", "denominator", "pre_numerator", "pre_denominator")[:width]
     return ("value", "pre")[:width]
 
 

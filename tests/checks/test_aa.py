@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.fakes import THREE_VARIANTS, a_promise, day
+from tests.fakes import CUPED, THREE_VARIANTS, a_promise, day
 from trialflow.checks.aa import aa, waived
+from trialflow.checks.contrasts import bucket_estimator
 from trialflow.checks.finding import Finding, Status
 from trialflow.spec.promise import Promise
-from trialflow.stats import JointMoments
+from trialflow.stats import JointMoments, difference_in_ratios
 from trialflow.warehouse.summary import BucketSummary
 
 BUCKETS = 4_096  # as the warehouse makes them; a few hundred would let their own luck show in the rate
@@ -25,7 +26,8 @@ def buckets_of(values: Any, bucket: Any, name: str = "value") -> BucketSummary:
     np.add.at(sums, bucket, rows)
     np.add.at(products, bucket, rows[:, :, None] * rows[:, None, :])
     moments = JointMoments.from_sums(np.bincount(bucket, minlength=BUCKETS), sums, products)
-    return BucketSummary(metric=name, variables=("value", "pre")[: rows.shape[1]], moments=moments)
+    names = ("numerator", "denominator", "pre_numerator", "pre_denominator") if name == "per_view" else ("value", "pre")
+    return BucketSummary(metric=name, variables=names[: rows.shape[1]], moments=moments)
 
 
 def sound(seed: int = 1, units: int = 20_000, name: str = "value") -> BucketSummary:
@@ -116,7 +118,22 @@ def test_cuped_is_validated_with_the_estimator_of_the_real_analysis() -> None:
     pre = generator.normal(size=20_000)
     rows = np.stack([pre + generator.normal(size=20_000), pre], axis=1)
     found = buckets_of(rows, generator.integers(0, BUCKETS, size=20_000))
-    promise = a_promise(analysis={"variance_reduction": {"method": "cuped"}})
+    promise = a_promise(analysis=CUPED)
+    assert run(found, promise=promise).status is Status.PASS
+
+
+def test_a_ratio_is_validated_with_its_own_adjusted_estimator() -> None:
+    generator = np.random.default_rng(5)
+    taste = generator.normal(1.0, 0.5, size=20_000)
+    views, before = (generator.poisson(4.0, size=20_000) + 1.0 for _ in range(2))
+    rows = np.stack([taste * views, views, taste * before, before], axis=1)
+    found = buckets_of(rows, generator.integers(0, BUCKETS, size=20_000), "per_view")
+    promise = a_promise(analysis=CUPED)
+    estimator = bucket_estimator(promise, promise.metrics["per_view"], found.variables)
+    arms = [JointMoments.from_rows(half) for half in np.split(rows, 2)]
+    adjusted, plain = estimator(*arms), difference_in_ratios(*arms)
+    # The linearised units correlate by E(v)² / E(v²) = 25 / 29 for views v of 1 + Poisson(4).
+    assert adjusted.std_error == pytest.approx(plain.std_error * np.sqrt(1 - (25 / 29) ** 2), rel=0.05)
     assert run(found, promise=promise).status is Status.PASS
 
 

@@ -7,9 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.stats import ttest_ind
 
-from tests.fakes import THREE_VARIANTS, a_promise, day, moments_of, shares_of, summary_of_moments, summary_of_units
+from tests.fakes import (
+    CUPED,
+    THREE_VARIANTS,
+    a_promise,
+    day,
+    moments_of,
+    shares_of,
+    summary_of_moments,
+    summary_of_units,
+)
 from trialflow.checks.comparing import compare
 from trialflow.checks.comparison import Comparison, number
 from trialflow.checks.contrasts import Contrast, contrasts
@@ -67,7 +77,7 @@ def test_cuped_keeps_the_plain_estimate_beside_the_adjusted_one() -> None:
     for name in ("control", "new"):
         pre = generator.normal(size=3_000)
         rows[name] = np.stack([pre + 0.5 * generator.normal(size=3_000), pre], axis=1)
-    row = final(of(summary_of_units(a_promise(), {"value": [rows]}), "value"))
+    row = final(of(summary_of_units(a_promise(), {"value": [rows]}), "value", analysis=CUPED))
     assert row.unadjusted_estimate == pytest.approx(rows["new"][:, 0].mean() - rows["control"][:, 0].mean())
     assert row.variance_reduction == pytest.approx(0.8, abs=0.02)  # ρ² of 1 / 1.25
     assert row.std_error == pytest.approx((row.unadjusted_std_error or 0.0) * np.sqrt(0.2), rel=0.05)
@@ -79,10 +89,54 @@ def test_a_lift_after_cuped_counts_the_shared_pre_period_mean() -> None:
     for name, effect in (("control", 0.0), ("new", 6.0)):
         pre = generator.normal(size=2_000)
         rows[name] = np.stack([6.0 + effect + 9.0 * pre + generator.normal(size=2_000), pre], axis=1)
-    contrast = of(summary_of_units(a_promise(), {"value": [rows]}), "value")
+    contrast = of(summary_of_units(a_promise(), {"value": [rows]}), "value", analysis=CUPED)
     apart = replace(contrast, shared_variance=np.zeros(1))
     width = [(one.relative_upper or 0.0) - (one.relative_lower or 0.0) for one in (final(contrast), final(apart))]
     assert width[0] > 1.5 * width[1]
+
+
+def ratio_rows(
+    generator: np.random.Generator, units: int, *, lift: float = 0.0, shift: float = 0.0
+) -> NDArray[np.float64]:
+    """Units with a taste of their own, before and after: (numerator, denominator, pre_numerator, pre_denominator)."""
+    taste = generator.normal(1.0 + shift, 0.5, size=units)
+    views, before = (generator.poisson(6.0, size=units) + 1.0 for _ in range(2))
+    noise = generator.normal(0.0, 0.2, size=(2, units))
+    return np.stack([(taste + lift + noise[0]) * views, views, (taste + noise[1]) * before, before], axis=1)
+
+
+def test_a_ratio_after_cuped_is_the_adjusted_mean_of_its_linearised_units() -> None:
+    generator = np.random.default_rng(6)
+    rows = {"control": ratio_rows(generator, 3_000), "new": ratio_rows(generator, 4_000, lift=0.1)}
+    contrast = of(summary_of_units(a_promise(), {"per_view": [rows]}), "per_view", analysis=CUPED)
+    row = final(contrast)
+    # By hand, unit by unit: each variant linearised around its own ratios, one slope from within the variants.
+    straight, ratios = {}, {}
+    for name, one in rows.items():
+        now, before = one[:, 0].sum() / one[:, 1].sum(), one[:, 2].sum() / one[:, 3].sum()
+        ratios[name] = (now, before)
+        straight[name] = np.stack(
+            [(one[:, 0] - now * one[:, 1]) / one[:, 1].mean(), (one[:, 2] - before * one[:, 3]) / one[:, 3].mean()]
+        )
+    within = sum(one @ one.T for one in straight.values())
+    theta = within[0, 1] / within[1, 1]
+    error = np.sqrt(sum((one[0] - theta * one[1]).var(ddof=1) / one.shape[1] for one in straight.values()))
+    moved = [ratios["new"][place] - ratios["control"][place] for place in (0, 1)]
+    assert row.estimate == pytest.approx(moved[0] - theta * moved[1], rel=1e-9)
+    assert row.std_error == pytest.approx(float(error), rel=1e-6)
+    assert row.unadjusted_estimate == pytest.approx(moved[0], rel=1e-9)
+    assert row.method == "ratio, delta method"
+    assert (row.variance_reduction or 0.0) > 0.5
+
+
+def test_a_pre_period_that_the_promise_does_not_ask_for_changes_nothing() -> None:
+    generator = np.random.default_rng(7)
+    rows = {name: ratio_rows(generator, 500) for name in ("control", "new")}
+    plain = {name: one[:, :2] for name, one in rows.items()}
+    with_past, without = (
+        final(of(summary_of_units(a_promise(), {"per_view": [one]}), "per_view")) for one in (rows, plain)
+    )
+    assert with_past == without
 
 
 def test_the_order_of_variants_in_a_source_does_not_rename_them() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import (
+    CUPED,
     THREE_VARIANTS,
     a_metric,
     a_promise,
@@ -192,7 +193,7 @@ def test_after_cuped_a_margin_counts_the_shared_pre_period_mean() -> None:
     for name, effect in (("control", 0.0), ("new", -2.94)):
         pre = generator.normal(10.0, 3.0, size=4_000)
         rows[name] = np.stack([pre + effect + generator.normal(size=4_000), pre], axis=1)
-    promise = fixed(relative("sessions", 0.3))
+    promise = fixed(relative("sessions", 0.3), analysis={"stopping": {"policy": "fixed"}, **CUPED})
     summary = summary_of_units(promise, {"sessions": [rows]}, new_units=[[4_000, 4_000]])
     checked = guardrails(promise, summary, History(), extended=False)
     shown = row(checked.finding)

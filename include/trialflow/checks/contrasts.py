@@ -10,15 +10,34 @@ import numpy as np
 from trialflow.spec.experiment import DesignKind
 from trialflow.spec.metric import Metric, MetricKind
 from trialflow.spec.promise import Promise
-from trialflow.stats.cuped import adjust
+from trialflow.stats.cuped import CupedAdjustment, adjust, adjust_ratios
+from trialflow.stats.means import METHOD as MEANS_METHOD
 from trialflow.stats.means import difference_in_means
-from trialflow.stats.moments import Floats, JointMoments
+from trialflow.stats.moments import Floats, JointMoments, Moments
 from trialflow.stats.proportions import difference_in_proportions
+from trialflow.stats.ratio import METHOD as RATIO_METHOD
 from trialflow.stats.ratio import difference_in_ratios
 from trialflow.stats.results import Estimate
 from trialflow.warehouse.summary import EVERYBODY, MetricSummary, Segment, Summary
 
 Estimator = Callable[[JointMoments, JointMoments], Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """How CUPED adjusts moments of all variants, and what the comparison of the adjusted means is called."""
+
+    adjust: Callable[[JointMoments], CupedAdjustment]
+    method: str
+
+
+# The variables that a source with a pre-period gives → how they are adjusted.
+ADJUSTMENTS: Mapping[tuple[str, ...], Adjustment] = {
+    ("value", "pre"): Adjustment(adjust=adjust, method=MEANS_METHOD),
+    ("numerator", "denominator", "pre_numerator", "pre_denominator"): Adjustment(
+        adjust=adjust_ratios, method=RATIO_METHOD
+    ),
+}
 
 
 def _means(control: JointMoments, treatment: JointMoments) -> Estimate:
@@ -29,13 +48,21 @@ def _proportions(control: JointMoments, treatment: JointMoments) -> Estimate:
     return difference_in_proportions(control.variable(0), treatment.variable(0))
 
 
-def _cuped(control: JointMoments, treatment: JointMoments) -> Estimate:
-    arms = _stack(control, treatment)
-    adjusted = adjust(arms).moments
-    return difference_in_means(
-        type(adjusted)(n=adjusted.n[..., 0], mean=adjusted.mean[..., 0], m2=adjusted.m2[..., 0]),
-        type(adjusted)(n=adjusted.n[..., 1], mean=adjusted.mean[..., 1], m2=adjusted.m2[..., 1]),
+def _cuped(adjustment: Adjustment) -> Estimator:
+    """The CUPED estimator of two variants, made of an adjustment of any number."""
+
+    def estimator(control: JointMoments, treatment: JointMoments) -> Estimate:
+        return _between(adjustment.adjust(_stack(control, treatment)).moments, 0, 1, adjustment.method)
+
+    return estimator
+
+
+def _between(adjusted: Moments, control: int, treatment: int, method: str) -> Estimate:
+    low, high = (
+        Moments(n=adjusted.n[..., arm], mean=adjusted.mean[..., arm], m2=adjusted.m2[..., arm])
+        for arm in (control, treatment)
     )
+    return difference_in_means(low, high, method=method)
 
 
 def _stack(control: JointMoments, treatment: JointMoments) -> JointMoments:
@@ -68,10 +95,17 @@ DESIGNS: Mapping[DesignKind, Design] = {
 }
 
 
+def adjustment_of(promise: Promise, variables: tuple[str, ...]) -> Adjustment | None:
+    """How moments of these variables are adjusted; None where the promise does not ask for CUPED or none has a past."""
+    asked = promise.experiment.analysis.variance_reduction.method == "cuped"
+    return ADJUSTMENTS.get(variables) if asked else None
+
+
 def bucket_estimator(promise: Promise, metric: Metric, variables: tuple[str, ...]) -> Estimator:
     """The estimator that a real analysis of this metric uses, for A/A splits: CUPED where the promise asks for it."""
-    if "pre" in variables and promise.experiment.analysis.variance_reduction.method == "cuped":
-        return _cuped
+    adjustment = adjustment_of(promise, variables)
+    if adjustment is not None:
+        return _cuped(adjustment)
     return DESIGNS[promise.experiment.design].estimators[metric.kind]
 
 
@@ -135,15 +169,11 @@ def _contrast(
     arm_c, arm_t = moments.take(slice(None), control), moments.take(slice(None), treatment)
     plain = DESIGNS[promise.experiment.design].estimators[metric.kind](arm_c, arm_t)
     estimate, reduction, shared = plain, None, np.zeros(arm_c.n.shape)
-    if found.variables == ("value", "pre"):
-        adjustment = adjust(moments)
-        adjusted = adjustment.moments
-        kind = type(adjusted)
-        estimate = difference_in_means(
-            kind(n=adjusted.n[:, control], mean=adjusted.mean[:, control], m2=adjusted.m2[:, control]),
-            kind(n=adjusted.n[:, treatment], mean=adjusted.mean[:, treatment], m2=adjusted.m2[:, treatment]),
-        )
-        reduction, shared = adjustment.variance_reduction, adjustment.shared_variance
+    adjustment = adjustment_of(promise, found.variables)
+    if adjustment is not None:
+        adjusted = adjustment.adjust(moments)
+        estimate = _between(adjusted.moments, control, treatment, adjustment.method)
+        reduction, shared = adjusted.variance_reduction, adjusted.shared_variance
     return Contrast(
         variant=variant,
         metric=metric,
