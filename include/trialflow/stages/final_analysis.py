@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from trialflow.checks.completeness import completeness
+from trialflow.checks.day_to_day import varies
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.history import Checked, History
 from trialflow.checks.secondary import secondary
@@ -89,6 +90,7 @@ def _checked(
         *judged(promise, summary, history),
         secondary(promise, summary),
         segments(promise, summary),
+        varies(promise, summary),
         check_novelty(workspace, promise, summary.as_of),
     ]
 

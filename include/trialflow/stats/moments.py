@@ -75,6 +75,20 @@ class JointMoments:
         m2 = self.m2 + other.m2 + weight * delta[..., :, None] * delta[..., None, :]
         return JointMoments(n=n, mean=mean, m2=m2)
 
+    def __sub__(self, earlier: JointMoments) -> JointMoments:
+        """What was merged into `earlier` to give these moments: the inverse of `+`. Raises nothing; n may come out 0."""
+        n = self.n - earlier.n
+        safe = np.where(n > 0, n, 1.0)
+        mean = np.where(
+            (n > 0)[..., None],
+            (self.n[..., None] * self.mean - earlier.n[..., None] * earlier.mean) / safe[..., None],
+            0.0,
+        )
+        delta = mean - earlier.mean
+        weight = (n * earlier.n / np.where(self.n > 0, self.n, 1.0))[..., None, None]
+        m2 = self.m2 - earlier.m2 - weight * delta[..., :, None] * delta[..., None, :]
+        return JointMoments(n=n, mean=mean, m2=np.where((n > 0)[..., None, None], m2, 0.0))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Moments:
