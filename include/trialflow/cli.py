@@ -103,6 +103,24 @@ def memo(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def results(chosen: argparse.Namespace) -> int:
+    """Print the record as a table (CSV), or write it to a Parquet or CSV file."""
+    from trialflow.stages.frames import FRAMES
+
+    with _workspace().registry() as registry:
+        slugs = chosen.slug or registry.slugs()
+        for slug in slugs:
+            registry.promise(slug)
+        frame = FRAMES[chosen.what](registry, slugs, chosen.as_of)
+    if chosen.output is None:
+        print(frame.to_csv(index=False), end="")
+    elif chosen.output.suffix == ".parquet":
+        frame.to_parquet(chosen.output, index=False)
+    else:
+        frame.to_csv(chosen.output, index=False)
+    return 0
+
+
 def _write(place: Workspace, stored: StoredMemo) -> list[Path]:
     from trialflow.stages.telling import EXTENSIONS
 
@@ -240,6 +258,11 @@ def _parser() -> argparse.ArgumentParser:
     telling.add_argument("--kind", choices=("registration", "decision", "holdout"), help="default: the decision's")
     telling.add_argument("--format", choices=("markdown", "html", "slack"), default="markdown")
     telling.add_argument("--write", action="store_true", help="write all of them to the folder of memos instead")
+    telling = add("results", results)
+    telling.add_argument("slug", nargs="*", help="default: every experiment on record")
+    telling.add_argument("--what", choices=("comparisons", "looks", "findings", "decisions"), default="decisions")
+    telling.add_argument("--as-of", type=_day, help="one day only")
+    telling.add_argument("--output", type=Path, help="a .csv or .parquet file (default: CSV to the terminal)")
     add("schema", schema)
     add("demo", demo).add_argument("--once", action="store_true", help="stop Airflow and exit when all is done")
     add("up", up)
