@@ -10,7 +10,7 @@ import numpy as np
 from trialflow.spec.experiment import DesignKind
 from trialflow.spec.metric import Metric, MetricKind
 from trialflow.spec.promise import Promise
-from trialflow.stats.cuped import CupedAdjustment, adjust, adjust_ratios
+from trialflow.stats.cuped import CupedAdjustment, adjust, adjust_ratios, linearised, pull
 from trialflow.stats.means import METHOD as MEANS_METHOD
 from trialflow.stats.means import difference_in_means
 from trialflow.stats.moments import Floats, JointMoments, Moments
@@ -25,17 +25,21 @@ Estimator = Callable[[JointMoments, JointMoments], Estimate]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
-    """How CUPED adjusts moments of all variants, and what the comparison of the adjusted means is called."""
+    """How CUPED adjusts moments of all variants, and what the comparison of the adjusted means is called.
+
+    `straight` makes of them the moments of a value and its covariate, where they are not that already.
+    """
 
     adjust: Callable[[JointMoments], CupedAdjustment]
     method: str
+    straight: Callable[[JointMoments], JointMoments]
 
 
 # The variables that a source with a pre-period gives → how they are adjusted.
 ADJUSTMENTS: Mapping[tuple[str, ...], Adjustment] = {
-    ("value", "pre"): Adjustment(adjust=adjust, method=MEANS_METHOD),
+    ("value", "pre"): Adjustment(adjust=adjust, method=MEANS_METHOD, straight=lambda moments: moments),
     ("numerator", "denominator", "pre_numerator", "pre_denominator"): Adjustment(
-        adjust=adjust_ratios, method=RATIO_METHOD
+        adjust=adjust_ratios, method=RATIO_METHOD, straight=linearised
     ),
 }
 
@@ -114,7 +118,8 @@ class Contrast:
     """One treatment against control on one metric and segment, per day: arrays of shape (day,).
 
     `estimate` is the one the verdict uses (CUPED-adjusted where promised), `unadjusted` the plain one. `shared_variance`
-    is the variance of what both adjusted means have in common; relative effects and margins need it.
+    is the variance of what both adjusted means have in common; relative effects and margins need it. `pull` is by how
+    much the adjustment moved the difference, None where nothing was adjusted.
     """
 
     variant: str
@@ -126,6 +131,7 @@ class Contrast:
     n_treatment: Floats
     shared_variance: Floats
     variance_reduction: Floats | None = None
+    pull: Estimate | None = None
 
     @property
     def good_z(self) -> Floats:
@@ -168,12 +174,14 @@ def _contrast(
     moments = found.moments
     arm_c, arm_t = moments.take(slice(None), control), moments.take(slice(None), treatment)
     plain = DESIGNS[promise.experiment.design].estimators[metric.kind](arm_c, arm_t)
-    estimate, reduction, shared = plain, None, np.zeros(arm_c.n.shape)
+    estimate, reduction, shared, moved = plain, None, np.zeros(arm_c.n.shape), None
     adjustment = adjustment_of(promise, found.variables)
     if adjustment is not None:
         adjusted = adjustment.adjust(moments)
         estimate = _between(adjusted.moments, control, treatment, adjustment.method)
         reduction, shared = adjusted.variance_reduction, adjusted.shared_variance
+        straight = adjustment.straight(moments)
+        moved = pull(straight.take(slice(None), control), straight.take(slice(None), treatment), adjusted.theta)
     return Contrast(
         variant=variant,
         metric=metric,
@@ -184,4 +192,5 @@ def _contrast(
         n_treatment=arm_t.n,
         shared_variance=shared,
         variance_reduction=reduction,
+        pull=moved,
     )

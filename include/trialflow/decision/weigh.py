@@ -11,7 +11,7 @@ from trialflow.decision.facts import Facts, facts, missing_evidence
 from trialflow.decision.rules import PRECEDENCE, Rule, rule_for
 from trialflow.spec.promise import Promise
 
-WARNINGS = ("srm_final", "lock")  # said whatever the verdict rests on
+WARNINGS = ("srm_final", "adjustment", "lock")  # said whatever the verdict rests on
 
 
 def weigh(promise: Promise, as_of: date, findings: Mapping[str, Finding]) -> Decision:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from trialflow.checks.adjustment import adjustment
 from trialflow.checks.completeness import completeness
 from trialflow.checks.effects import effects, primary_paths
 from trialflow.checks.finding import Finding, Status
@@ -213,7 +214,12 @@ def judged(promise: Promise, summary: Summary, history: History) -> list[Checked
         guardrails(promise, summary, history, extended=extended),
         harm(promise, summary, history),
         information(promise, summary, paths),
+        *([adjustment(promise, summary, paths)] if _is_adjusted(promise) else []),
     ]
+
+
+def _is_adjusted(promise: Promise) -> bool:
+    return promise.experiment.analysis.variance_reduction.method == "cuped"
 
 
 def _with(history: History, checked: Checked) -> History:
@@ -233,7 +239,7 @@ def suppressed(promise: Promise, as_of: date, why: str) -> list[Checked]:
                 evidence={"suppressed": why},
             )
         )
-        for name in SUPPRESSED
+        for name in (*SUPPRESSED, *(("adjustment",) if _is_adjusted(promise) else ()))
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from trialflow.checks.finding import Finding, Status
 from trialflow.memo.evidence import Evidence, real, to_day
@@ -11,11 +12,13 @@ from trialflow.memo.words import (
     NOT_AVAILABLE,
     counted,
     day,
+    decimals_for,
     fixed,
     p_value,
     percent,
     plain,
     probability,
+    scale_of,
     sentence,
     significant,
     whole,
@@ -33,7 +36,9 @@ NAMES: Mapping[str, str] = {
     "srm": "Traffic split, every day",
     "srm_final": "Traffic split, final test",
     "completeness": "Completeness",
+    "day_to_day": "Spread of daily effects",
     "aa": "A/A validation",
+    "adjustment": "Adjustment by the pre-period",
     "collision": "Collisions with other experiments",
     "lock": "Locked promise",
     "harm": "Harm",
@@ -47,7 +52,7 @@ NAMES: Mapping[str, str] = {
     "power": "Power",
     "holdout": "Holdout",
 }
-INTEGRITY = ("srm", "srm_final", "completeness", "aa", "collision", "lock")
+INTEGRITY = ("srm", "srm_final", "completeness", "day_to_day", "aa", "adjustment", "collision", "lock")
 EXPECTED = ("srm", "completeness", "aa", "lock")
 
 
@@ -58,7 +63,12 @@ def integrity_section(promise: Promise, evidence: Evidence) -> Section:
         finding = evidence.findings.get(check)
         if finding is not None:
             rows.append(
-                (check_name(check), STATUS[finding.status], sentence(finding.headline), _detail(evidence, check))
+                (
+                    check_name(check),
+                    STATUS[finding.status],
+                    sentence(finding.headline),
+                    _detail(promise, evidence, check),
+                )
             )
         elif check in EXPECTED:
             rows.append((check_name(check), NOT_AVAILABLE, "The check has no finding for this day.", ""))
@@ -104,7 +114,7 @@ def _trouble(finding: Finding) -> str:
     return f"{check_name(finding.check)}, {STATUS[finding.status]}: {sentence(finding.headline)}{step}"
 
 
-def _detail(evidence: Evidence, check: str) -> str:
+def _detail(promise: Promise, evidence: Evidence, check: str) -> str:
     if check == "srm":
         return _srm_detail(evidence)
     if check == "srm_final":
@@ -115,7 +125,24 @@ def _detail(evidence: Evidence, check: str) -> str:
         below = f", warning below {probability(threshold)}" if threshold is not None else ""
         p = p_value(evidence.number(check, "p_value"))
         return f"chi-square {fixed(statistic, 2)} on {significant(freedom or 0)} df, {p}{below}"
+    if check == "adjustment":
+        return "; ".join(_pull(promise, row) for row in evidence.rows(check, "variants"))
     return ""
+
+
+def _pull(promise: Promise, row: Mapping[str, Any]) -> str:
+    """`v7: effect −2.1 adjusted, −1.8 unadjusted, moved by 0.4 standard errors of the move`."""
+    how = scale_of(promise.metrics.get(promise.experiment.metrics.primary.metric), promise.experiment.unit)
+    adjusted, plain, error, z = (real(row.get(key)) for key in ("adjusted", "unadjusted", "adjusted_std_error", "z"))
+    who = str(row.get("variant", ""))
+    if adjusted is None or plain is None or z is None:
+        return f"{who}: {NOT_AVAILABLE}"
+    decimals = decimals_for((error or abs(adjusted)) * how.factor)
+    p = real(row.get("p_value"))
+    return (
+        f"{who}: effect {how.effect(adjusted, decimals)} adjusted, {how.effect(plain, decimals)} unadjusted; "
+        f"moved by {fixed(abs(z), 2)} of its standard errors{f' ({p_value(p)})' if p is not None else ''}"
+    )
 
 
 def _srm_detail(evidence: Evidence) -> str:
