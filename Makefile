@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 PRODUCT := $(VENV)/.product
 DEVELOPMENT := $(VENV)/.development
+BENCH := .venv-bench
 
 # A checkout that was moved or copied keeps the old paths in its environment: make it anew there.
 ifneq ($(shell cat $(VENV)/.made-in 2>/dev/null),$(CURDIR))
@@ -21,7 +22,7 @@ endif
 help: ## Explain every target
 	@echo "Trialflow: online experiments on an ML model, run by Airflow on this machine."
 	@echo
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo "First time? \`make demo\`, then open the address it prints. State lies below .trialflow/, packages below .venv/."
 	@echo "Settings: TRIALFLOW_PORT=8080 (another is chosen when it is taken), TRIALFLOW_ADMIN_PASSWORD (else made up and"
@@ -43,7 +44,7 @@ down: ## Stop the Airflow of this checkout, wherever it was started
 
 .PHONY: clean
 clean: down ## Stop, then remove what was recorded and downloaded: .trialflow, .venv and caches
-	rm -rf .trialflow $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis include/*.egg-info
+	rm -rf .trialflow $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis include/*.egg-info
 	find dags plugins include tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- Work on it ---------------------------------------------------------------------------------------------------
@@ -54,6 +55,14 @@ setup: $(DEVELOPMENT) ## Make .venv with the product, the tests' and the linters
 .PHONY: test
 test: $(DEVELOPMENT) ## Run all tests (ARGS="-k srm" for some)
 	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: calibrate
+calibrate: $(DEVELOPMENT) ## Simulate how often every method errs; writes docs/calibration.md and its figure (minutes)
+	@PYTHONPATH=include $(BIN)/python -m tests.calibration
+
+.PHONY: bench
+bench: $(BENCH)/.installed ## Time the statistics beside other libraries; writes docs/benchmarks.md (minutes)
+	@PYTHONPATH=include:bench $(BENCH)/bin/python bench/run.py
 
 .PHONY: check
 check: $(DEVELOPMENT) ## Lint, format, types (strict) and floors
@@ -77,6 +86,8 @@ lock: $(PRODUCT) ## Resolve requirements.txt and requirements-dev.txt from pypro
 		--extra airflow --output-file requirements.txt pyproject.toml
 	$(UV) pip compile --quiet --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 $(ARGS) \
 		--extra airflow --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	$(UV) pip compile --quiet --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 $(ARGS) \
+		--output-file requirements-bench.txt bench/requirements.in
 
 # --- The environment ----------------------------------------------------------------------------------------------
 
@@ -107,4 +118,10 @@ $(PRODUCT): requirements.txt pyproject.toml
 $(DEVELOPMENT): $(PRODUCT) requirements-dev.txt
 	@echo "Installing the tests' and linters' packages of requirements-dev.txt …"
 	@$(INSTALL) --requirement requirements-dev.txt
+	@touch $@
+
+$(BENCH)/.installed: requirements-bench.txt $(PRODUCT)
+	@echo "Installing the other libraries of requirements-bench.txt into $(BENCH) …"
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(BENCH)
+	@$(UV) pip install --quiet --python $(BENCH)/bin/python --requirement requirements-bench.txt
 	@touch $@
