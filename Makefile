@@ -57,8 +57,8 @@ test: $(DEVELOPMENT) ## Run all tests (ARGS="-k srm" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: calibrate
-calibrate: $(DEVELOPMENT) ## Simulate how often every method errs; writes docs/calibration.md and its figure (minutes)
-	@PYTHONPATH=include $(BIN)/python -m tests.calibration
+calibrate: $(DEVELOPMENT) ## Simulate how often every method errs; writes docs/calibration.md and its figure (minutes; ARGS="daily" for some)
+	@PYTHONPATH=include $(BIN)/python -m tests.calibration $(ARGS)
 
 .PHONY: bench
 bench: $(BENCH)/.installed ## Time the statistics beside other libraries; writes docs/benchmarks.md (minutes)

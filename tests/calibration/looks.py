@@ -158,7 +158,8 @@ def _daily_rates(*, sound: bool, heavy: bool) -> tuple[Rate, ...]:
         ("asymptotic confidence sequence", ALPHA, bound),
         ("asymptotic confidence sequence, one-sided", ALPHA, bound),
         ("mixture SPRT", ALPHA, bound),
-        ("harm, Pocock type by the calendar, one-sided", HARM_ALPHA, exact),
+        ("harm upwards, Pocock type by the calendar", HARM_ALPHA, exact),
+        ("harm downwards, Pocock type by the calendar", HARM_ALPHA, exact),
     )
     return tuple(
         Rate(method=name, quantity="type I error", promised=alpha, claim=claim) for name, alpha, claim in named
@@ -181,9 +182,9 @@ def _daily_outcomes(estimate: Estimate, per_day: tuple[int, int]) -> list[Array]
     mixture = mixture_sprt(path, mixing_variance=mixing_variance(minimum_effect), alpha=ALPHA)
     credible = compare_normal(path, level=1.0 - ALPHA).interval
 
-    def spends(spending: SpendingFunction, alpha: float, sides: int) -> Array:
+    def spends(spending: SpendingFunction, alpha: float, sides: int, sign: float = 1.0) -> Array:
         bound = boundaries(days, fractions=days / DAYS, alpha=alpha, sides=sides, spending=spending).z
-        return _crosses(z, bound, sides)
+        return _crosses(sign * z, bound, sides)
 
     return [
         (np.abs(z) >= 1.959964).any(axis=1),
@@ -194,6 +195,7 @@ def _daily_outcomes(estimate: Estimate, per_day: tuple[int, int]) -> list[Array]
         one_sided.crossed.any(axis=1),
         mixture.always_valid_p_value[:, -1] <= ALPHA,
         spends(SpendingFunction.POCOCK, HARM_ALPHA, 1),
+        spends(SpendingFunction.POCOCK, HARM_ALPHA, 1, -1.0),
     ]
 
 
