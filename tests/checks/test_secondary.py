@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.stats import norm
 
-from tests.fakes import a_promise, moments_of, summary_of_moments
+from tests.fakes import CUPED, a_metric, a_promise, moments_of, summary_of_moments, summary_of_units
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.secondary import secondary
+from trialflow.spec.promise import Promise
+from trialflow.stats import QuantileSummary, ValueCounts, quantile_of_units
+from trialflow.warehouse.summary import MetricQuantile, Summary
 
 NAMES = ("sessions", "latency", "conversion", "errors")
 P_VALUES = (0.03, 0.08, 0.001, 0.04)
@@ -60,3 +66,49 @@ def test_a_metric_without_rows_is_no_data() -> None:
 
 def test_nothing_promised_is_not_applicable() -> None:
     assert run(secondary=[]).status is Status.NOT_APPLICABLE
+
+
+def with_quantiles(promise: Promise, rows: Mapping[str, NDArray[np.float64]]) -> Summary:
+    """Two days of per-unit values, half of the units on each, and the quantile of all of them."""
+    halves = [
+        dict(zip(rows, pair, strict=True)) for pair in zip(*(np.split(one, 2) for one in rows.values()), strict=True)
+    ]
+    summary = summary_of_units(promise, {"latency": halves})
+    tails = [quantile_of_units(ValueCounts.from_rows(one), probability=0.9) for one in rows.values()]
+    arrays: dict[str, Any] = {
+        name: np.asarray([float(getattr(one, name)) for one in tails])
+        for name in ("n", "point", "lower", "upper", "lower_rank", "upper_rank")
+    }
+    return replace(
+        summary,
+        quantiles=(MetricQuantile(metric="latency", quantile=QuantileSummary(probability=0.9, level=0.95, **arrays)),),
+    )
+
+
+def test_a_quantile_is_compared_once_and_with_a_p_value() -> None:
+    promise = a_promise(
+        metrics={"secondary": ["latency"]},
+        analysis=CUPED,
+        definitions=[a_metric("latency", kind="quantile", quantile=0.9)],
+    )
+    generator = np.random.default_rng(11)
+    rows = {"control": generator.exponential(1.0, size=4_000), "new": generator.exponential(1.3, size=4_000)}
+    summary = with_quantiles(promise, rows)
+    (row,) = secondary(promise, summary).finding.evidence["comparisons"]
+    # The quantile of an exponential is its mean × ln 10; √(p q / n) / f = mean √(0.9 / 0.1 / n).
+    assert row["control"] == pytest.approx(np.quantile(rows["control"], 0.9))
+    assert row["estimate"] == pytest.approx(0.3 * np.log(10), abs=0.25)
+    assert row["std_error"] == pytest.approx(np.sqrt((1 + 1.3**2) * 9 / 4_000), rel=0.25)
+    assert row["p_value"] < 0.001
+    assert row["variance_reduction"] is None
+    assert row["method"] == "quantiles, order statistics"
+
+
+def test_a_quantile_of_too_few_units_says_so() -> None:
+    promise = a_promise(
+        metrics={"secondary": ["latency"]}, definitions=[a_metric("latency", kind="quantile", quantile=0.9)]
+    )
+    rows = {name: np.arange(20.0) for name in ("control", "new")}
+    finding = secondary(promise, with_quantiles(promise, rows)).finding
+    assert finding.evidence["comparisons"][0]["why_not"] == "the quantile is too extreme for so few units"
+    assert finding.status is Status.NO_DATA

@@ -90,7 +90,7 @@ def facts_of(world: World, measure: Measure) -> list[dict[str, Any]]:
 def total(rows: list[dict[str, Any]], measure: Measure, metric: Metric, *, capped: bool) -> float:
     if metric.kind in (MetricKind.PROPORTION, MetricKind.RETENTION):
         return float(len(rows) > 0)
-    summed = metric.kind in (MetricKind.MEAN, MetricKind.RATIO) and measure.value is not None
+    summed = metric.kind in (MetricKind.MEAN, MetricKind.RATIO, MetricKind.QUANTILE) and measure.value is not None
     value = float(sum(row["amount"] or 0.0 for row in rows)) if summed else float(len(rows))
     return min(value, metric.cap.value) if capped and metric.cap else value
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trialflow.errors import NotSupportedError, WarehouseError
+from trialflow.errors import WarehouseError
 from trialflow.spec.promise import Promise
 from trialflow.warehouse.connections import Connections
 from trialflow.warehouse.lake import Lake
@@ -185,12 +185,6 @@ def test_a_missing_table_is_named(lake: Lake) -> None:
     into_lake(random_world(1), lake)
     with pytest.raises(WarehouseError, match="no_such_exposures"):
         summarise(promise(prefix="no_such_"), FIRST, Connections(lake=lake))
-
-
-def test_quantiles_are_refused_by_name(lake: Lake) -> None:
-    slow = metric("slow", "quantile", value="amount", quantile=0.9)
-    with pytest.raises(NotSupportedError, match="slow"):
-        summarise(promise(metrics=[slow]), FIRST, Connections(lake=into_lake(random_world(1), lake)))
 
 
 @settings(max_examples=12, deadline=None)

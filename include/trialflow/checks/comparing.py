@@ -11,7 +11,7 @@ from trialflow.checks.contrasts import Contrast
 from trialflow.stats.fixed_horizon import fixed_horizon
 from trialflow.stats.moments import Floats
 from trialflow.stats.relative import relative_effect
-from trialflow.stats.results import Estimate
+from trialflow.stats.results import Estimate, Gap
 
 
 def at_day(estimate: Estimate, index: int) -> Estimate:
@@ -26,6 +26,7 @@ def at_day(estimate: Estimate, index: int) -> Estimate:
         control_std_error=estimate.control_std_error[index],
         treatment_std_error=estimate.treatment_std_error[index],
         estimable=estimate.estimable[index],
+        gap=None if estimate.gap is None else estimate.gap[index],
     )
 
 
@@ -63,7 +64,8 @@ def compare(
         level=level,
     )
     if not bool(now.estimable):
-        return replace(base, why_not=why_not(base))
+        ranks = now.gap is not None and int(now.gap) == Gap.INSUFFICIENT_RANKS
+        return replace(base, why_not=Gap.INSUFFICIENT_RANKS.reason if ranks else why_not(base))
     fixed = fixed_horizon(now, level=level)
     half = float(fixed.interval.upper - now.estimate) if critical is None else critical * float(now.std_error)
     reach = half / float(now.std_error) if float(now.std_error) > 0 else 0.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from trialflow.stats.means import METHOD as MEANS_METHOD
 from trialflow.stats.means import difference_in_means
 from trialflow.stats.moments import Floats, JointMoments, Moments
 from trialflow.stats.proportions import difference_in_proportions
+from trialflow.stats.quantile import QuantileSummary, difference_in_quantiles
 from trialflow.stats.ratio import METHOD as RATIO_METHOD
 from trialflow.stats.ratio import difference_in_ratios
 from trialflow.stats.results import Estimate
@@ -162,10 +164,55 @@ def contrasts(
     experiment = promise.experiment
     metric = promise.metrics[metric_name]
     control = summary.variants.index(experiment.control.name)
+    if metric.kind is MetricKind.QUANTILE:
+        ranked = summary.quantile_of(metric_name) if segment == EVERYBODY else None
+        return _quantile_contrasts(promise, summary, found, ranked) if ranked is not None else ()
     return tuple(
         _contrast(promise, metric, found, variant.name, control=control, treatment=summary.variants.index(variant.name))
         for variant in experiment.treatments
     )
+
+
+def _quantile_contrasts(
+    promise: Promise, summary: Summary, found: MetricSummary, ranked: QuantileSummary
+) -> tuple[Contrast, ...]:
+    """Quantiles are known on the last day only: the path before it has no number. Covariates do not apply."""
+    control = summary.variants.index(promise.experiment.control.name)
+    contrasts = []
+    for variant in promise.experiment.treatments:
+        treatment = summary.variants.index(variant.name)
+        today = difference_in_quantiles(_of_variant(ranked, control), _of_variant(ranked, treatment))
+        path = on_last_day(today, len(summary.days))
+        contrasts.append(
+            Contrast(
+                variant=variant.name,
+                metric=promise.metrics[found.metric],
+                segment=found.segment,
+                estimate=path,
+                unadjusted=path,
+                n_control=found.moments.n[:, control],
+                n_treatment=found.moments.n[:, treatment],
+                shared_variance=np.zeros(len(summary.days)),
+            )
+        )
+    return tuple(contrasts)
+
+
+def _of_variant(ranked: QuantileSummary, place: int) -> QuantileSummary:
+    names = ("n", "point", "lower", "upper", "lower_rank", "upper_rank")
+    own: dict[str, Any] = {name: np.asarray(getattr(ranked, name)[place]) for name in names}
+    return replace(ranked, **own)
+
+
+def on_last_day(today: Estimate, days: int) -> Estimate:
+    """A path (day,) without a number but for its last day, where it is `today` of shape ()."""
+    path: dict[str, Any] = {}
+    for field in fields(today):
+        value = getattr(today, field.name)
+        if isinstance(value, np.ndarray | np.generic):
+            blank = np.nan if np.issubdtype(value.dtype, np.floating) else np.zeros((), dtype=value.dtype)
+            path[field.name] = np.concatenate([np.full(days - 1, blank, dtype=value.dtype), [value]])
+    return replace(today, **path)
 
 
 def _contrast(

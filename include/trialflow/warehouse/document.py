@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from trialflow.warehouse.summary import MetricSummary, Summary
+from trialflow.warehouse.summary import MetricQuantile, MetricSummary, Summary
 
 
 def summary_document(summary: Summary) -> dict[str, Any]:
@@ -18,7 +18,15 @@ def summary_document(summary: Summary) -> dict[str, Any]:
         "mixed_units": summary.exposures.mixed_units,
         "metrics": [_metric(found) for found in summary.metrics],
         "data_fingerprint": summary.data_fingerprint,
+        **({"quantiles": [_quantile(found) for found in summary.quantiles]} if summary.quantiles else {}),
     }
+
+
+def _quantile(found: MetricQuantile) -> dict[str, Any]:
+    ranked = found.quantile
+    arrays = {"n": ranked.n, "point": ranked.point, "lower": ranked.lower, "upper": ranked.upper}
+    listed = {name: [None if value != value else value for value in of.tolist()] for name, of in arrays.items()}
+    return {"metric": found.metric, "probability": ranked.probability, "level": ranked.level, **listed}
 
 
 def _metric(found: MetricSummary) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from trialflow.spec.source import FactTable, UnitSource
 from trialflow.warehouse.tables import real, whole
 
 ANY = frozenset({MetricKind.PROPORTION, MetricKind.RETENTION})
-SUMMED = frozenset({MetricKind.MEAN, MetricKind.RATIO})
+SUMMED = frozenset({MetricKind.MEAN, MetricKind.RATIO, MetricKind.QUANTILE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +78,12 @@ class Layout:
 def layout(promise: Promise, metrics: Iterable[Metric], *, pre_days: int, longest: int | None = None) -> Layout:
     """The layout of unit-level metrics; `longest` cuts windows off after so many days (for pre-periods).
 
-    Raises NotSupportedError for a kind of metric that cannot be computed here, WarehouseError for an unknown fact.
+    Raises NotSupportedError for a source without unit-level facts, WarehouseError for an unknown fact.
     """
     chosen = tuple(metrics)
     measures: dict[RawMeasure, int] = {}
     parts: list[Part] = []
     for number, metric in enumerate(chosen):
-        if metric.kind is MetricKind.QUANTILE:
-            raise NotSupportedError(f"metric {metric.name}: quantiles are not computed yet; use a mean with a cap")
         for position, measure in enumerate(_measures(metric)):
             raw = _raw(promise, metric, measure)
             place = measures.setdefault(raw, len(measures))

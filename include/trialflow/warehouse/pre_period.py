@@ -14,7 +14,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from trialflow.errors import NotSupportedError
-from trialflow.spec.metric import Metric
+from trialflow.spec.metric import Metric, MetricKind
 from trialflow.spec.promise import Promise
 from trialflow.spec.source import UnitSource
 from trialflow.stats.moments import JointMoments
@@ -135,7 +135,12 @@ def grouped_moments(
 
 def _metrics(promise: Promise) -> tuple[Metric, ...]:
     wanted = (promise.metrics[name] for name in promise.experiment.metrics.names)
-    return tuple(metric for metric in wanted if isinstance(promise.sources[metric.source], UnitSource))
+    # A quantile is no sum over units: it cannot be put together from buckets and is planned by nobody.
+    return tuple(
+        metric
+        for metric in wanted
+        if isinstance(promise.sources[metric.source], UnitSource) and metric.kind is not MetricKind.QUANTILE
+    )
 
 
 def _pre_days(promise: Promise) -> int:

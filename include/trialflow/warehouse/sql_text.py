@@ -5,19 +5,26 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, registry
 from sqlalchemy.engine import Dialect
 
 from trialflow.errors import NotSupportedError
+from trialflow.spec.metric import MetricKind
 from trialflow.spec.promise import Promise
 from trialflow.spec.source import MomentsSource, UnitSource
+from trialflow.warehouse.order_statistics import order_statistics, wanted_places
 from trialflow.warehouse.stored_moments import counts_query, moments_query
 from trialflow.warehouse.unit_moments import question
+
+SHOWN_UNITS = 1_000.0
 
 
 def sql_of(promise: Promise, as_of: date, dialect: str = "duckdb") -> str:
     """What `summarise` asks, every value written out; `dialect` is "duckdb", "postgresql" or another of SQLAlchemy.
+
+    The ranks that quantile metrics ask for depend on the number of units; they are shown for 1,000 in each variant.
 
     Raises NotSupportedError for a dialect that is not installed.
     """
@@ -35,6 +42,10 @@ def _statements(promise: Promise, as_of: date) -> list[sa.Select[Any] | sa.Compo
     found: list[sa.Select[Any] | sa.CompoundSelect[Any]] = []
     if isinstance(promise.source, UnitSource):
         found.append(question(promise, unit_level, as_of).statement)
+        ranked = tuple(metric for metric in unit_level if metric.kind is MetricKind.QUANTILE)
+        if ranked:
+            counts = [np.full(len(promise.experiment.variants), SHOWN_UNITS)] * len(ranked)
+            found.append(order_statistics(promise, ranked, as_of, wanted_places(ranked, counts)))
     calendar = promise.experiment.calendar
     slug, first = promise.slug, calendar.first_day
     if isinstance(promise.source, MomentsSource):

@@ -12,8 +12,9 @@ from trialflow.spec.promise import Promise
 from trialflow.spec.source import Grain
 from trialflow.warehouse.connections import Connections
 from trialflow.warehouse.increments import fingerprint
+from trialflow.warehouse.order_statistics import quantiles
 from trialflow.warehouse.stored_moments import stored_exposures, stored_moments
-from trialflow.warehouse.summary import ExposureSummary, MetricSummary, Summary
+from trialflow.warehouse.summary import ExposureSummary, MetricQuantile, MetricSummary, Summary
 from trialflow.warehouse.unit_moments import path_days, unit_moments
 
 Read = Callable[..., tuple[ExposureSummary, tuple[MetricSummary, ...]]]
@@ -45,6 +46,7 @@ def summarise(promise: Promise, as_of: date, connections: Connections, *, extend
     home = promise.source.grain
     at_home = tuple(metric for metric in metrics if _kin(promise.sources[metric.source].grain, home))
     exposures, found = GRAINS[home](promise, at_home, as_of, connections, extended=extended)
+    ranked = quantiles(promise, found, as_of, connections, extended=extended)
     elsewhere = tuple(metric for metric in metrics if metric not in at_home)
     if elsewhere:
         found += stored_moments(promise, elsewhere, as_of, connections, extended=extended)
@@ -55,7 +57,8 @@ def summarise(promise: Promise, as_of: date, connections: Connections, *, extend
         variants=exposures.variants,
         exposures=exposures,
         metrics=found,
-        data_fingerprint=_fingerprint(exposures, found),
+        data_fingerprint=_fingerprint(exposures, found, ranked),
+        quantiles=ranked,
     )
 
 
@@ -63,7 +66,9 @@ def _kin(one: Grain, other: Grain) -> bool:
     return GRAINS[one] is GRAINS[other]
 
 
-def _fingerprint(exposures: ExposureSummary, metrics: tuple[MetricSummary, ...]) -> str:
+def _fingerprint(
+    exposures: ExposureSummary, metrics: tuple[MetricSummary, ...], quantiles: tuple[MetricQuantile, ...]
+) -> str:
     left_out = np.asarray([exposures.mixed_units, exposures.unknown_units], dtype=np.int64)
     named = [("exposures", exposures.new_units), ("left out", left_out)]
     return fingerprint(
@@ -72,5 +77,7 @@ def _fingerprint(exposures: ExposureSummary, metrics: tuple[MetricSummary, ...])
             *((f"{summary.metric}|{summary.segment}|n", summary.moments.n) for summary in metrics),
             *((f"{summary.metric}|{summary.segment}|mean", summary.moments.mean) for summary in metrics),
             *((f"{summary.metric}|{summary.segment}|m2", summary.moments.m2) for summary in metrics),
+            *((f"{one.metric}|quantile", one.quantile.point) for one in quantiles),
+            *((f"{one.metric}|quantile error", one.quantile.std_error) for one in quantiles),
         ]
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trialflow.stats.moments import Floats, JointMoments
+from trialflow.stats.quantile import QuantileSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -49,14 +50,23 @@ class ExposureSummary:
 class MetricSummary:
     """Cumulative moments of one metric in one segment, shape (day, variant): row d holds all units matured by day d.
 
-    `variables` names the columns of the moments: ("value",), ("value", "pre"), ("numerator", "denominator") or
-    ("numerator", "denominator", "pre_numerator", "pre_denominator").
+    A unit without facts has 0, before its exposure as after: its past is never missing, it is empty. Of a quantile metric
+    these are the moments of its per-unit values. `variables` names the columns of the moments: ("value",),
+    ("value", "pre"), ("numerator", "denominator") or ("numerator", "denominator", "pre_numerator", "pre_denominator").
     """
 
     metric: str
     segment: Segment
     variables: tuple[str, ...]
     moments: JointMoments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MetricQuantile:
+    """A quantile metric on `as_of` for everybody, arrays of shape (variant,): a quantile has no daily path."""
+
+    metric: str
+    quantile: QuantileSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,10 +80,15 @@ class Summary:
     exposures: ExposureSummary
     metrics: tuple[MetricSummary, ...]
     data_fingerprint: str = ""
+    quantiles: tuple[MetricQuantile, ...] = ()
 
     def of(self, metric: str, segment: Segment = EVERYBODY) -> MetricSummary | None:
         """The summary of one metric in one segment, or None where the source gave nothing."""
         return next((found for found in self.metrics if found.metric == metric and found.segment == segment), None)
+
+    def quantile_of(self, metric: str) -> QuantileSummary | None:
+        """The quantiles of one metric on `as_of`, or None where it has none."""
+        return next((found.quantile for found in self.quantiles if found.metric == metric), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

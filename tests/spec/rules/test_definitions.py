@@ -38,8 +38,33 @@ def test_retention_needs_a_window() -> None:
     assert problem.field == "window"
 
 
-def test_quantiles_are_refused_as_not_supported_yet() -> None:
-    assert on_primary("proportion", "quantile\nquantile: 0.95") == ("kind", "is not supported by this version")
+QUANTILE = METRICS["purchase_rate"].replace("purchase_rate", "tail").replace("proportion", "quantile\nquantile: 0.95")
+
+
+def on_tail(text: str, role: str = "metrics.secondary") -> list[tuple[str, str]]:
+    """Complaints (field, message) about a quantile metric beside the primary one."""
+    return [(problem.field, problem.message) for problem in complaints({role: ["tail"]}, tail=text)]
+
+
+def test_a_quantile_of_a_column_is_a_secondary_or_diagnostic_metric() -> None:
+    text = QUANTILE.replace("measure: {", "measure: {value: amount, ")
+    assert on_tail(text) == []
+    assert on_tail(text, "metrics.diagnostics") == []
+
+
+@pytest.mark.parametrize("which", ["", "quantile: 0.0", "quantile: 1.0"])
+def test_a_quantile_says_which_one_strictly_between_0_and_1(which: str) -> None:
+    text = QUANTILE.replace("quantile: 0.95", which).replace("measure: {", "measure: {value: amount, ")
+    assert on_tail(text) == [("quantile", "is needed: which quantile, between 0 and 1?")]
+
+
+def test_a_quantile_names_its_column() -> None:
+    assert on_tail(QUANTILE) == [("measure.value", "is needed: the quantile of which column?")]
+
+
+def test_a_cap_means_nothing_for_a_quantile() -> None:
+    text = QUANTILE.replace("measure: {", "measure: {value: amount, ") + "cap: {value: 9}\n"
+    assert on_tail(text) == [("cap", "means nothing for kind quantile: it does not move a quantile below it")]
 
 
 def test_a_quantile_means_nothing_elsewhere() -> None:

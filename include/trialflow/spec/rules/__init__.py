@@ -27,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     calendar.looks_fit_policy,
     calendar.look_days,
     calendar.looks_after_maturity,
+    metric_roles.quantiles,
     metric_roles.baselines,
     metric_roles.rollout,
     methods.segments,

@@ -11,7 +11,7 @@ from trialflow.spec.source import CompleteBy, MomentsSource, UnitSource
 from trialflow.spec.translation import did_you_mean
 
 # Kinds whose per-unit value is a sum of amounts, so that a column must be named.
-SUMMED = frozenset({MetricKind.MEAN})
+SUMMED = frozenset({MetricKind.MEAN, MetricKind.QUANTILE})
 CAPPED = frozenset({MetricKind.MEAN, MetricKind.COUNT, MetricKind.RATIO})
 NEVER_IN_A_FILTER = (";", "--", "/*")
 
@@ -67,17 +67,18 @@ def source_complaints(source: UnitSource | MomentsSource) -> Iterator[Complaint]
 
 def _kind(metric: Metric, where: str) -> Iterator[Complaint]:
     kind = metric.kind
-    if kind is MetricKind.QUANTILE:
-        message, cure = "is not supported by this version", "use proportion (share above a limit) or mean with a cap"
-        yield Complaint(field="kind", value=kind.value, message=message, cure=cure, where=where)
-    elif metric.quantile is not None:
+    if kind is MetricKind.QUANTILE and not (metric.quantile is not None and 0.0 < metric.quantile < 1.0):
+        message, cure = "is needed: which quantile, between 0 and 1?", "write quantile: 0.9, for example"
+        yield Complaint(field="quantile", value=metric.quantile, message=message, cure=cure, where=where)
+    elif kind is not MetricKind.QUANTILE and metric.quantile is not None:
         message, cure = f"means nothing for kind {kind.value}", "leave it out"
         yield Complaint(field="quantile", value=metric.quantile, message=message, cure=cure, where=where)
     if metric.denominator is not None and kind is not MetricKind.RATIO:
         message, cure = f"means nothing for kind {kind.value}", "write kind: ratio, or leave it out"
         yield Complaint(field="denominator", value=metric.denominator.stated(), message=message, cure=cure, where=where)
     if metric.cap is not None and kind not in CAPPED:
-        message, cure = f"means nothing for kind {kind.value}: a unit's value is 0 or 1", "leave it out"
+        why = "it does not move a quantile below it" if kind is MetricKind.QUANTILE else "a unit's value is 0 or 1"
+        message, cure = f"means nothing for kind {kind.value}: {why}", "leave it out"
         yield Complaint(field="cap", value=metric.cap.value, message=message, cure=cure, where=where)
 
 
@@ -97,7 +98,8 @@ def _unit_measures(metric: Metric, source: UnitSource, where: str) -> Iterator[C
             message, cure = f"is not a fact of source {source.name}", did_you_mean(measure.fact, source.facts)
             yield Complaint(field=f"{field}.fact", value=measure.fact, message=message, cure=cure, where=where)
     if metric.kind in SUMMED and metric.measure.value is None:
-        message, cure = "is needed: the mean of which column?", "name the column, or write kind: count to count rows"
+        cure = "name the column, or write kind: count to count rows"
+        message = f"is needed: the {metric.kind.value} of which column?"
         yield Complaint(field="measure.value", value=None, message=message, cure=cure, where=where)
     if metric.kind is MetricKind.RATIO and metric.denominator is None:
         message, cure = "is needed: a ratio of what to what?", "add denominator: {fact: …}"
@@ -112,6 +114,10 @@ def _moments_measures(metric: Metric, source: MomentsSource, where: str) -> Iter
         message = f"source {source.name} holds one mean per metric; a ratio needs the joint moments of two"
         cure = "write kind: mean (or proportion) where each unit of n has its own value, or use a source of units"
         yield Complaint(field="kind", value="ratio", message=message, cure=cure, where=where)
+    if metric.kind is MetricKind.QUANTILE:
+        message = f"source {source.name} holds a mean and a variance per metric; a quantile needs the units"
+        cure = "use a source of units, or a proportion (share above a limit)"
+        yield Complaint(field="kind", value="quantile", message=message, cure=cure, where=where)
     stated = {
         "measure.value": metric.measure.value,
         "measure.filter": metric.measure.filter,

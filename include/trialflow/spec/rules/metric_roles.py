@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trialflow.spec.experiment import Amount, Policy
-from trialflow.spec.metric import Direction
+from trialflow.spec.metric import Direction, MetricKind
 from trialflow.spec.promise import Promise
 from trialflow.spec.rules.rule import Circumstances, Complaint
 from trialflow.spec.translation import did_you_mean
@@ -59,6 +59,16 @@ def window_for_group_sequential(promise: Promise, _: Circumstances) -> Iterator[
     message = "has no window, and group_sequential needs one on its success metric"
     cure = f"write window: {{to_day: …}} in metrics/{metric.name}.yaml, or choose policy fixed or always_valid"
     yield Complaint(field="metrics.primary.metric", value=metric.name, message=message, cure=cure)
+
+
+def quantiles(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
+    """A quantile has no daily path: it is compared once, at the final look, and neither stops nor guards anything."""
+    for role, field, name in _places(promise):
+        metric = promise.metrics.get(name)
+        if role in ("primary", "guardrail") and metric is not None and metric.kind is MetricKind.QUANTILE:
+            message = f"is a quantile, which is compared at the final look only, and not as {role}"
+            cure = "make it secondary or diagnostic; judge by the share of units above a limit (kind: proportion) here"
+            yield Complaint(field=field, value=name, message=message, cure=cure)
 
 
 def baselines(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
