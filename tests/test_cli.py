@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trialflow.cli import main
+from trialflow.cli import INTERRUPTED, main
 from trialflow.stages.preregistration import register, waiting
 from trialflow.stages.workspace import Workspace
 
@@ -65,8 +65,33 @@ def test_the_queries_are_shown_when_asked_for(capsys, dialect):
 
 
 def test_a_dialect_nobody_knows_is_refused(capsys):
-    assert main(["validate", "--sql", "--dialect", "dbase", str(SAMPLE)]) == 1
-    assert "dbase" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["validate", "--sql", "--dialect", "dbase", str(SAMPLE)])
+    told = capsys.readouterr().err
+    assert "dbase" in told
+    assert "postgresql" in told
+
+
+def test_the_samples_data_is_loaded_once(home, capsys):
+    assert main(["samples"]) == 0
+    assert "simulated_shop" in capsys.readouterr().out
+    written = {path: path.stat().st_mtime_ns for path in (home / "lake").rglob("*") if path.is_file()}
+    assert written
+    assert main(["samples"]) == 0
+    assert "already" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in (home / "lake").rglob("*") if path.is_file()} == written
+
+
+def test_airflow_is_started_only_when_the_samples_data_is_there(home, monkeypatch):
+    from trialflow.local.standalone import Standalone
+
+    def start(_self):
+        assert (home / "lake" / "_samples" / "simulated_shop").is_file()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Standalone, "__enter__", start)
+    monkeypatch.setattr("trialflow.cli._end_on_signals", lambda: None)
+    assert main(["up"]) == INTERRUPTED
 
 
 def test_the_day_of_registration_can_be_chosen_for_a_file_that_is_not_a_replay(tmp_path, capsys):

@@ -177,12 +177,13 @@ def up(_chosen: argparse.Namespace) -> int:
     place = _workspace()
     with place.registry():
         pass
+    _load_samples(place)
     airflow = Standalone(site(place))
     _say_port(airflow.place.port, PREFERRED_PORT)
     print(f"Starting Airflow; its output goes to {airflow.place.log}", flush=True)
     with airflow:
         airflow.wait_until_healthy()
-        Runs(airflow.rest).make_pool()
+        Runs(airflow.rest).make_pools()
         print(f"{login(airflow)}\nCtrl-C stops it.", flush=True)
         _stay(airflow)
     return 0
@@ -194,6 +195,21 @@ def down(_chosen: argparse.Namespace) -> int:
 
     stop_running(_workspace().home / "airflow" / "running.json")
     return 0
+
+
+def samples(_chosen: argparse.Namespace) -> int:
+    """Load the data of the sample experiments into the lake; what lies there in its present form is left alone."""
+    _load_samples(_workspace())
+    return 0
+
+
+def _load_samples(place: Workspace) -> None:
+    """Without its data a sample experiment is refused at registration, or cannot be validated, every quarter of an hour."""
+    from trialflow.stages.samples import load_samples
+
+    print("Loading the sample experiments' data, some seconds the first time.", flush=True)
+    written = load_samples(place)
+    print(f"Loaded: {', '.join(written)}." if written else "It lies in the lake already.", flush=True)
 
 
 def _say_port(port: int, preferred: int) -> None:
@@ -245,7 +261,9 @@ def _parser() -> argparse.ArgumentParser:
     validating = add("validate", validate)
     validating.add_argument("file", type=Path, nargs="+", help="experiments/<slug>.yaml")
     validating.add_argument("--sql", action="store_true", help="show the queries a day's run would make")
-    validating.add_argument("--dialect", default="duckdb", help="of the shown queries (duckdb, postgresql)")
+    validating.add_argument(
+        "--dialect", choices=("duckdb", "postgresql"), default="duckdb", help="of the shown queries"
+    )
     validating.add_argument(
         "--today", type=_day, default=datetime.now(UTC).date(), help="the day of registration (default: today, UTC)"
     )
@@ -264,6 +282,7 @@ def _parser() -> argparse.ArgumentParser:
     telling.add_argument("--as-of", type=_day, help="one day only")
     telling.add_argument("--output", type=Path, help="a .csv or .parquet file (default: CSV to the terminal)")
     add("schema", schema)
+    add("samples", samples)
     add("demo", demo).add_argument("--once", action="store_true", help="stop Airflow and exit when all is done")
     add("up", up)
     add("down", down)

@@ -130,7 +130,7 @@ def test_airflows_parser_would_refuse_a_command_it_does_not_know(tmp_path: Path)
 
 def test_every_trialflow_command_is_one_that_the_command_line_knows(root: Path) -> None:
     commands = script_commands(root / "docker" / "init.sh", "trialflow")
-    assert commands == [["registry", "migrate"]]
+    assert commands == [["registry", "migrate"], ["samples"]]
     for command in commands:
         result = subprocess.run(
             [sys.executable, str(root / "docker" / "trialflow"), *command, "--help"],
@@ -140,7 +140,7 @@ def test_every_trialflow_command_is_one_that_the_command_line_knows(root: Path) 
             check=False,
         )
         assert result.returncode == 0, result.stderr
-        assert "trialflow registry migrate" in result.stdout
+        assert f"trialflow {' '.join(command)}" in result.stdout
 
 
 def test_every_program_comes_with_its_image(compose: dict[str, Any], root: Path) -> None:
@@ -265,6 +265,7 @@ def test_logs_and_the_lake_are_seen_by_whoever_needs_them(compose: dict[str, Any
     def mounts(name: str) -> dict[str, str]:
         return {v.split(":")[1]: v.split(":")[0] for v in compose["services"][name]["volumes"]}
 
+    assert mounts("airflow-init")["/opt/trialflow/lake"] == "lake", "the samples would be loaded into the container"
     for name in LONG_RUNNING:
         assert mounts(name)["/opt/airflow/logs"] == "logs", name
         assert mounts(name)["/opt/trialflow/lake"] == "lake", name
@@ -286,15 +287,17 @@ def test_every_setting_that_the_code_reads_can_be_set_here(compose: dict[str, An
 
 
 def test_every_pool_that_a_task_asks_for_is_created(root: Path) -> None:
-    created = {words[2] for words in script_commands(root / "docker" / "init.sh", "airflow") if words[0] == "pools"}
-    calls = (
-        keyword
-        for folder in ("dags", "plugins")
-        for path in (root / folder).rglob("*.py")
-        for keyword in ast.walk(ast.parse(path.read_text()))
-        if isinstance(keyword, ast.keyword) and keyword.arg == "pool"
-    )
-    asked = {call.value.value for call in calls if isinstance(call.value, ast.Constant)}
-    named = string_constants((root / "dags", root / "plugins"), "trialflow(_[a-z]+)?")
-    assert asked <= created
-    assert asked or created & named, "no task uses the pool that docker/init.sh creates"
+    sets = [words for words in script_commands(root / "docker" / "init.sh", "airflow") if words[0] == "pools"]
+    created = {words[2]: words[3] for words in sets}
+    trees = [ast.parse(path.read_text()) for folder in ("dags", "plugins") for path in (root / folder).rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {
+        node.targets[0].id: node.value.value
+        for node in nodes
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant)
+    }
+    pools = [node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == "pool"]
+    assert all(isinstance(pool, ast.Name) for pool in pools), "pools are asked for by the names in base.py"
+    asked = {names[pool.id] for pool in pools if isinstance(pool, ast.Name)}
+    assert asked == set(created)
+    assert created["trialflow_slack"] == "1", "two tasks could post the same message"
