@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from trialflow.checks.comparing import compare
 from trialflow.checks.contrasts import contrasts
+from trialflow.checks.differences import heterogeneity_rows, simpson_rows
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.history import Checked
 from trialflow.checks.secondary import corrected
@@ -50,6 +51,11 @@ def segments(promise: Promise, summary: Summary) -> Checked:
     else:
         shown = f"A benefit is shown in {', '.join(found)}" if found else "No segment shows a benefit by itself"
         status, headline = Status.PASS, f"{shown}, after correction over {len(judged)} comparisons."
+    splits = simpson_rows(promise, summary)
+    uneven = list(dict.fromkeys(row["dimension"] for row in splits if row["uneven"]))
+    if uneven and status is Status.PASS:
+        status = Status.WARN
+        headline += f" The split differs between the segments of {', '.join(uneven)}: read the effect by segment."
     return Checked(
         finding=Finding(
             experiment=promise.slug,
@@ -57,7 +63,12 @@ def segments(promise: Promise, summary: Summary) -> Checked:
             as_of=summary.as_of,
             status=status,
             headline=headline,
-            evidence={"comparisons": [one.document() for one in judged], "alpha": alpha},
+            evidence={
+                "comparisons": [one.document() for one in judged],
+                "alpha": alpha,
+                "heterogeneity": heterogeneity_rows(promise, summary),
+                "simpson": splits,
+            },
         )
     )
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from trialflow.checks.comparison import Comparison
-from trialflow.memo.evidence import Evidence
+from trialflow.memo.evidence import Evidence, real
 from trialflow.memo.memo import Chart, Forest, ForestRow, Section, Table
 from trialflow.memo.sections.effect import (
     decimals_for_estimate,
@@ -20,6 +20,7 @@ from trialflow.memo.sections.effect import (
 from trialflow.memo.words import (
     NOT_AVAILABLE,
     amount,
+    decimals_for,
     listed,
     p_value,
     percent,
@@ -205,7 +206,36 @@ def segments_section(promise: Promise, evidence: Evidence) -> Section:
     )
     said = (finding.headline,) if finding else (f"The comparison of segments is {NOT_AVAILABLE}.",)
     tables = (_segment_table(promise, found),) if found else ()
-    return Section(title=title, paragraphs=(note, *said), tables=tables)
+    return Section(title=title, paragraphs=(note, *said, *_differences(promise, evidence)), tables=tables)
+
+
+def _differences(promise: Promise, evidence: Evidence) -> tuple[str, ...]:
+    """Whether the segments differ from one another, and from the whole where the split is not the same in each."""
+    how = scale(promise, promise.experiment.metrics.primary.metric)
+    said = []
+    for row in evidence.rows("segments", "heterogeneity"):
+        p, scatter = real(row.get("adjusted_p_value")), real(row.get("i_squared"))
+        alike = p is None or p > promise.experiment.analysis.alpha
+        verdict = "are not shown to differ from one another" if alike else "differ from one another"
+        share = f", {percent(scatter, 0)} of their scatter beyond chance" if scatter is not None else ""
+        said.append(
+            f"The effects of {row.get('variant')} by {row.get('dimension')} {verdict} "
+            f"(Cochran's Q, adjusted {p_value(p)}{share})."
+        )
+    for row in evidence.rows("segments", "simpson"):
+        crude, level = real(row.get("crude")), real(row.get("standardised"))
+        if not row.get("uneven") or crude is None or level is None:
+            continue
+        decimals = decimals_for(min(abs(crude), abs(level)) * how.factor)
+        turned = (
+            "; every segment points the other way than the whole (Simpson's paradox)" if row.get("reversed") else ""
+        )
+        said.append(
+            f"The split differs between the values of {row.get('dimension')}: the effect of {row.get('variant')} is "
+            f"{how.effect(crude, decimals)} as it stands and {how.effect(level, decimals)} with every segment weighted "
+            f"by all its units{turned}."
+        )
+    return tuple(said)
 
 
 def _segment_table(promise: Promise, found: Sequence[Comparison]) -> Table:
