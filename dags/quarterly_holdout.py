@@ -1,7 +1,8 @@
 """Quarterly holdout: everybody against the units that never got what was shipped.
 
-On the second day of each quarter, for every promise that keeps a holdout: the difference with its interval, the smallest
-effect that could have been seen, and the sum of what the experiments of that time shipped, side by side.
+On the first day of each quarter, for the quarter that has closed and every promise that keeps a holdout: the difference
+with its interval, the smallest effect that could have been seen, and the sum of what the experiments of that time
+shipped, side by side.
 
 **When it looks wrong but is not.** The sum of shipped effects is usually larger than the holdout's difference: winners are
 picked by their luck as well, effects fade, and they overlap.
@@ -20,7 +21,7 @@ from trialflow_operators.times import AS_OF
 
 with DAG(
     dag_id="quarterly_holdout",
-    schedule="0 5 2 1,4,7,10 *",
+    schedule="0 12 1 1,4,7,10 *",
     start_date=START,
     catchup=False,
     max_active_runs=1,

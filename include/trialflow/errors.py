@@ -58,5 +58,9 @@ class UnknownExperimentError(RegistryError):
     """No promise of that slug is registered."""
 
 
+class NotDueError(RegistryError):
+    """A final analysis was asked for on a day on which the promise does not foresee one."""
+
+
 class LockedError(RegistryError):
     """The registered promise and the one at hand differ, and no amendment was recorded."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trialflow.stages.workspace import Workspace
 
 POOL = "trialflow"
+SLACK_POOL = "trialflow_slack"  # one slot: two rounds of posting at once could post a message twice
 
 
 def workspace() -> Workspace:
@@ -47,11 +48,11 @@ class AirflowConnections(Mapping[str, str]):
 @contextmanager
 def refusing() -> Iterator[None]:
     """Errors that a retry cannot mend fail the task at once; anything else is retried."""
-    from trialflow.errors import LockedError, NotSupportedError, PromiseError, UnknownExperimentError
+    from trialflow.errors import LockedError, NotDueError, NotSupportedError, PromiseError, UnknownExperimentError
 
     try:
         yield
-    except (PromiseError, LockedError, NotSupportedError, UnknownExperimentError, ValueError) as refused:
+    except (PromiseError, LockedError, NotDueError, NotSupportedError, UnknownExperimentError, ValueError) as refused:
         raise AirflowFailException(str(refused)) from refused
 
 

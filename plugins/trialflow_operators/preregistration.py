@@ -88,6 +88,7 @@ class OrderOperator(BaseOperator):
                 as_of=day_of(self.as_of),
                 by=_person(context),
                 reason=self.reason,
+                key=str(context["run_id"]),
             )
 
 

@@ -7,8 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from tests.stages.worlds import FINAL, SLUG, days
-from trialflow.decision import Verdict
-from trialflow.errors import PromiseError, UnknownExperimentError
+from trialflow.decision import HoldReason, Verdict
+from trialflow.errors import NotDueError, PromiseError, UnknownExperimentError
+from trialflow.memo.words import day
 from trialflow.registry import EventKind, Stage
 from trialflow.stages.final_analysis import analyse
 from trialflow.stages.monitoring import monitor, running
@@ -71,12 +72,29 @@ def test_a_stopped_experiment_is_analysed_once_its_last_unit_has_matured(begun: 
     assert monitor(begun, SLUG, matured).due == ()
 
 
+def test_the_memo_tells_every_order_given_by_its_day_with_its_reason(begun: Workspace) -> None:
+    matured = STOPPED + timedelta(days=3)
+    order(begun, SLUG, "pause", as_of=STOPPED - timedelta(days=2), by="eve", reason="A holiday.")
+    order(begun, SLUG, "resume", as_of=STOPPED - timedelta(days=1), by="eve", reason="")
+    order(begun, SLUG, "stop", as_of=STOPPED, by="ada", reason="Too dear.")
+    order(begun, SLUG, "withdraw", as_of=matured + timedelta(days=1), by="ada", reason="The feature was cut.")
+    monitor(begun, SLUG, matured)
+    analyse(begun, SLUG, matured)
+    with begun.registry() as registry:
+        (memo,) = registry.memos(SLUG, kind="decision")
+    text = memo.documents["markdown"]
+    assert f"Stopped on {day(STOPPED)} by ada: Too dear." in text
+    assert f"Paused on {day(STOPPED - timedelta(days=2))} by eve: A holiday." in text
+    assert f"Resumed on {day(STOPPED - timedelta(days=1))} by eve." in text
+    assert "The feature was cut." not in text  # a later day's order is no news for this memo
+
+
 def test_a_verdict_does_not_end_the_looking(begun: Workspace) -> None:
     before = [day for day in days() if running(begun, day)]
-    analyse(begun, SLUG, date(2026, 1, 11))
+    analyse(begun, SLUG, date(2026, 1, 18))
     from trialflow.stages.rollout import roll_out
 
-    roll_out(begun, SLUG, date(2026, 1, 11))
+    roll_out(begun, SLUG, date(2026, 1, 18))
     assert [day for day in days() if running(begun, day)] == before == days(last=FINAL)
 
 
@@ -97,3 +115,28 @@ def test_a_paused_experiment_is_not_looked_at_until_it_is_resumed(begun: Workspa
     order(begun, SLUG, "resume", as_of=STOPPED + timedelta(days=2), by="ada", reason="")
     looked_at = [day for day in days() if running(begun, day)]
     assert looked_at == [day for day in days() if not STOPPED <= day < STOPPED + timedelta(days=2)]
+
+
+def test_a_stop_is_no_loss_of_logs(begun: Workspace) -> None:
+    """Nobody enters after a stop; the days that are waited for the last units are complete all the same."""
+    order(begun, SLUG, "stop", as_of=STOPPED, by="ada", reason="Too dear.")
+    matured = STOPPED + timedelta(days=3)
+    for number in range(4):
+        assert monitor(begun, SLUG, STOPPED + timedelta(days=number)).statuses["completeness"] == "pass"
+    decision = analyse(begun, SLUG, matured).decision
+    assert decision.hold_reason is not HoldReason.EVIDENCE_MISSING
+
+
+def test_an_order_may_be_given_again_on_the_same_day(begun: Workspace) -> None:
+    for action, key in (("pause", "first"), ("resume", "second"), ("pause", "third")):
+        assert order(begun, SLUG, action, as_of=STOPPED, by="ada", reason="x", key=key)
+    with begun.registry() as registry:
+        assert registry.life(SLUG, STOPPED).paused
+
+
+def test_an_analysis_that_nobody_owes_is_refused_and_records_nothing(begun: Workspace) -> None:
+    with pytest.raises(NotDueError, match="order a stop"):
+        analyse(begun, SLUG, date(2026, 1, 11))
+    with begun.registry() as registry:
+        assert registry.decisions(SLUG) == ()
+        assert registry.life(SLUG, date(2026, 1, 11)).stage is Stage.RUNNING

@@ -197,6 +197,20 @@ class TestAnAmendment:
         assert "Smaller ones pay too." in memo.documents["markdown"]
         assert "minimum_effect" in memo.documents["markdown"]
 
+    def test_is_told_as_an_amendment_with_its_reason_and_both_values(self, begun: Workspace) -> None:
+        register(begun, offer(self.CHANGED), by="eve", today=TODAY, reason="Smaller ones pay too.")
+        with begun.registry() as registry:
+            first, second = registry.memos(SLUG, kind="registration", revisions=True)
+            told = registry.message(f"registered|{SLUG}|2")
+        assert "Amendment" not in first.documents["markdown"]
+        assert "AMENDED" in second.documents["markdown"]
+        assert told is not None
+        for text in (second.documents["markdown"].replace("\\", ""), str(told.message.payload)):
+            assert "This is version 2 of the promise" in text
+            assert "Smaller ones pay too." in text
+            assert "experiment.metrics.primary.minimum_effect.relative" in text
+            assert "0.19" in text
+
     def test_that_says_the_same_changes_nothing(self, begun: Workspace) -> None:
         with begun.registry() as registry:
             digest = registry.digest(SLUG)

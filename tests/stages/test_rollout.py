@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from tests.stages.conftest import Lakes
-from tests.stages.worlds import FINAL, SLUG, begin, promise, shop, world
+from tests.stages.worlds import FINAL, LAST, SLUG, begin, days, fill, promise, shop, world
 from trialflow.decision import Verdict
 from trialflow.registry import EventKind, Stage
-from trialflow.simulation import Arm
+from trialflow.simulation import Arm, Change, Loss
 from trialflow.stages.final_analysis import analyse
+from trialflow.stages.monitoring import monitor
 from trialflow.stages.rollout import Step, roll_out
 from trialflow.stages.workspace import Workspace
 
@@ -31,6 +32,8 @@ def test_a_ship_records_the_promised_ramp_from_the_day_after(begun: Workspace) -
         steps = [event for event in registry.events(SLUG) if event.kind is EventKind.ROLLOUT_STEP]
         assert registry.life(SLUG, SHIPPED).stage is Stage.ROLLING_OUT
         digest = registry.digest(SLUG)
+        assert registry.life(SLUG, date(2026, 1, 21)).stage is Stage.ROLLING_OUT
+        assert registry.life(SLUG, date(2026, 1, 22)).stage is Stage.LAUNCHED
     assert [step.detail for step in steps] == [
         {"day": "2026-01-19", "share": 0.25, "variant": "treatment"},
         {"day": "2026-01-22", "share": 1.0, "variant": "treatment"},
@@ -79,3 +82,27 @@ def test_without_a_decision_nothing_is_recorded(begun: Workspace) -> None:
     before = kinds(begun)
     assert "no decision" in roll_out(begun, SLUG, SHIPPED).note
     assert kinds(begun) == before
+
+
+def test_obeying_a_rollback_is_not_a_broken_split(tmp_path: Path) -> None:
+    """The harmful variant gets no traffic from the day after the verdict on: no second verdict, no alarm."""
+    harmful = (Change(variant="treatment", behaviour="complaint", absolute=0.3),)
+    begun = begin(fill(shop(tmp_path / "seen"), world(changes=harmful)))
+    stop = next(day for day in days() if monitor(begun, SLUG, day).due)
+    assert analyse(begun, SLUG, stop).decision.verdict is Verdict.ROLLBACK
+
+    gone = tuple(
+        Loss(table="exposures", day=day, variant="treatment", share=1.0) for day in days(last=LAST) if day > stop
+    )
+    obeyed = begin(fill(shop(tmp_path / "obeyed"), world(changes=harmful, losses=gone)))
+    for day in days(last=stop):
+        monitor(obeyed, SLUG, day)
+    analyse(obeyed, SLUG, stop)
+    with obeyed.registry() as registry:
+        told = {message.message.key for message in registry.outbox()}
+    later = [monitor(obeyed, SLUG, day) for day in days(first=stop + timedelta(days=1))]
+    assert any(one.statuses["srm"] == "fail" for one in later)
+    assert all(one.due == () for one in later)
+    with obeyed.registry() as registry:
+        assert {message.message.key for message in registry.outbox()} == told
+        assert len(registry.decisions(SLUG)) == 1

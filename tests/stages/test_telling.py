@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,7 +14,7 @@ from trialflow.registry import Message
 from trialflow.stages.final_analysis import analyse
 from trialflow.stages.monitoring import monitor
 from trialflow.stages.preregistration import Offer, register
-from trialflow.stages.telling import alert_messages, deliver, intend_digest, is_news
+from trialflow.stages.telling import alert_messages, deliver, intend_digest, intend_failure, is_news
 from trialflow.stages.workspace import Workspace, registered
 
 PASS, WARN, FAIL, NO_DATA = Status.PASS, Status.WARN, Status.FAIL, Status.NO_DATA
@@ -158,6 +158,54 @@ class TestTheDigest:
         assert intend_digest(begun, date(2026, 1, 2), "#all") == 0
         with begun.registry() as registry:
             assert not [one for one in registry.messages() if one.message.key.startswith("digest|")]
+
+
+class TestFailures:
+    FAILED: ClassVar[dict[str, str]] = {
+        "dag": "daily_monitoring",
+        "run": "r1",
+        "task": "monitor",
+        "map_index": "3",
+        "experiment": SLUG,
+        "problem": "WarehouseError: <no table>\nand more",
+        "link": "http://localhost:8080/dags/x?a=1&b=2",
+    }
+
+    def test_say_what_failed_where_the_log_is_and_what_to_do(self, benefit: Workspace) -> None:
+        assert intend_failure(benefit, **self.FAILED)
+        with benefit.registry() as registry:
+            (told,) = registry.outbox()
+        assert told.message.key == "failed|daily_monitoring|r1|monitor|3"
+        assert (told.message.channel, told.message.thread) == ("", "")
+        text = f"FAILED · daily_monitoring.monitor ({SLUG}) · WarehouseError: &lt;no table&gt;"
+        assert told.message.payload["text"] == text
+        shown = told.message.payload["blocks"][0]["text"]["text"]
+        for part in (text, "Run: r1, map index 3", "<http://localhost:8080/dags/x?a=1&amp;b=2|Read the log>", "clear"):
+            assert part in shown
+        assert "and more" not in shown
+
+    @pytest.mark.parametrize(
+        ("changed", "told"),
+        [
+            ({}, False),
+            ({"run": "r2", "map_index": "0"}, False),  # every quarter of an hour the same
+            ({"run": "r2", "problem": "OSError: disk full"}, True),
+            ({"map_index": "4", "experiment": "other"}, True),
+            ({"dag": "novelty_decay", "task": "judge"}, True),
+        ],
+    )
+    def test_are_told_once_a_day_for_the_same_trouble(
+        self, benefit: Workspace, changed: dict[str, str], told: bool
+    ) -> None:
+        assert intend_failure(benefit, **self.FAILED)
+        assert intend_failure(benefit, **{**self.FAILED, **changed}) is told
+
+    def test_need_neither_an_experiment_nor_an_error_nor_a_link(self, benefit: Workspace) -> None:
+        assert intend_failure(benefit, dag="notifications", run="r", task="digest", map_index="-1")
+        with benefit.registry() as registry:
+            (told,) = registry.outbox()
+        assert told.message.payload["text"] == "FAILED · notifications.digest · see the log"
+        assert "map index" not in str(told.message.payload)
 
 
 def test_a_memo_stands_in_the_record_and_as_files_with_the_same_texts(begun: Workspace) -> None:

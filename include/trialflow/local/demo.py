@@ -14,6 +14,7 @@ from trialflow.local.standalone import Say, Standalone
 from trialflow.local.windows import Window, keeps_holdout, windows
 from trialflow.registry import EventKind
 from trialflow.spec.promise import Promise
+from trialflow.stages.holdout import quarter_of
 from trialflow.stages.preregistration import waiting
 from trialflow.stages.samples import load_samples
 from trialflow.stages.workspace import Workspace
@@ -77,7 +78,7 @@ class Demo:
         self._step("Airflow")
         self._airflow.wait_until_healthy()
         self._wait(lambda: not self._runs.missing_dags(), "waiting for the DAGs to be read", DAG_TIMEOUT)
-        self._runs.make_pool()
+        self._runs.make_pools()
         again = [run for run in self._runs.failed() if run.dag not in ("preregistration", "daily_monitoring")]
         if again:
             self._say(f"  {len(again)} runs failed last time and are run again")
@@ -167,7 +168,7 @@ class Demo:
         """The comparison of the quarter in which each holdout ends, once everything that shipped in it is decided."""
         with self._workspace.registry() as registry:
             days = {
-                promise.experiment.calendar.final_day()
+                quarter_of(promise.experiment.calendar.last_day)[1]
                 for promise in promises
                 if keeps_holdout(promise.experiment)
                 if not registry.memos(promise.slug, kind="holdout")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,15 +13,14 @@ from trialflow.checks.history import Checked, History
 from trialflow.checks.secondary import secondary
 from trialflow.checks.segments import segments
 from trialflow.checks.srm import srm, srm_final
-from trialflow.decision import Decision, Verdict, weigh
-from trialflow.errors import WarehouseError
+from trialflow.decision import Decision, Verdict, dues, weigh
+from trialflow.errors import NotDueError, WarehouseError
 from trialflow.memo import decision_memo
 from trialflow.registry import EventKind, Registry
-from trialflow.spec.amendment import Difference
 from trialflow.spec.promise import Promise
-from trialflow.stages.monitoring import check_lock, judged, missing_sources, observed, suppressed
+from trialflow.stages.monitoring import check_lock, enrolled, judged, missing_sources, observed, suppressed
 from trialflow.stages.novelty import check_novelty
-from trialflow.stages.telling import keep_memo, message_of
+from trialflow.stages.telling import amendments_of, keep_memo, message_of, orders_of
 from trialflow.stages.workspace import Workspace, history_of, registered
 from trialflow.warehouse.document import summary_document
 from trialflow.warehouse.summary import Summary
@@ -51,6 +51,7 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
             raise WarehouseError(message)
         summary = observed(workspace, registry, promise, as_of, history)
         results = _checked(workspace, registry, promise, summary, history)
+        _refuse_early(registry, promise, {one.finding.check: one.finding for one in results}, as_of)
         findings = _earlier(registry, slug) | {result.finding.check: result.finding for result in results}
         decision = weigh(promise, as_of, findings)
         looks = [*history.looks, *(look for result in results for look in result.looks)]
@@ -59,7 +60,8 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
             decision,
             list(findings.values()),
             [look for look in looks if look.as_of <= as_of],  # days after it may be on record already
-            _amendments(registry, slug),
+            amendments_of(registry, slug),
+            orders_of(registry, slug, as_of),
             data_fingerprint=summary.data_fingerprint,
         )
         documents = keep_memo(workspace, memo, "decision")
@@ -77,12 +79,26 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
     return Analysed(decision=decision, created=answer.created)
 
 
+def _refuse_early(registry: Registry, promise: Promise, findings: Mapping[str, Finding], as_of: date) -> None:
+    """An analysis nobody owes would end a running experiment with a verdict that its promise does not foresee."""
+    owed = {one.as_of for one in dues(promise, findings, as_of)}
+    owed |= {event.as_of for event in registry.events(promise.slug) if event.kind is EventKind.ANALYSIS_DUE}
+    owed |= {stored.as_of for stored in registry.decisions(promise.slug)}
+    if as_of not in owed and as_of < promise.experiment.calendar.final_day():
+        known = ", ".join(str(day) for day in sorted(owed)) or "none so far"
+        message = (
+            f"No final analysis of {promise.slug} is due on {as_of} (due: {known}): wait for a look of the promise, or "
+            "order a stop with a reason"
+        )
+        raise NotDueError(message)
+
+
 def _checked(
     workspace: Workspace, registry: Registry, promise: Promise, summary: Summary, history: History
 ) -> list[Checked]:
     split = srm(promise, summary)
     always = [check_lock(workspace, registry, promise, summary.as_of), split, srm_final(promise, summary)]
-    always.append(completeness(promise, summary))
+    always.append(completeness(enrolled(registry, promise), summary))
     if split.finding.status is Status.FAIL:
         return [*always, *suppressed(promise, summary.as_of, "the split is broken")]
     return [
@@ -93,10 +109,6 @@ def _checked(
         varies(promise, summary),
         check_novelty(workspace, promise, summary.as_of),
     ]
-
-
-def _amendments(registry: Registry, slug: str) -> list[tuple[date, str, tuple[Difference, ...]]]:
-    return [(one.recorded_at.date(), one.reason, one.differences) for one in registry.amendments(slug)]
 
 
 def _earlier(registry: Registry, slug: str) -> dict[str, Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,11 +11,12 @@ from trialflow.checks.comparison import Comparison
 from trialflow.checks.finding import Finding
 from trialflow.checks.holdout import Shipped, holdout
 from trialflow.decision import Decision, Verdict
+from trialflow.errors import NotSupportedError
 from trialflow.memo import holdout_memo
 from trialflow.registry import Registry
 from trialflow.spec.experiment import Role
 from trialflow.spec.promise import Promise
-from trialflow.stages.telling import keep_memo, message_of
+from trialflow.stages.telling import amendments_of, keep_memo, message_of, orders_of
 from trialflow.stages.workspace import Workspace, registered
 from trialflow.warehouse.summarise import summarise
 
@@ -22,13 +24,15 @@ SHIPPED = frozenset({Verdict.SHIP.value, Verdict.PARTIAL.value})
 
 
 def holdouts(workspace: Workspace, as_of: date) -> tuple[str, ...]:
-    """Slugs of promises that keep a holdout and no control, and that have begun by `as_of`."""
+    """Slugs of promises that keep a holdout and no control, and enrol in the quarter of `as_of` up to that day."""
     with workspace.registry() as registry:
         promises = [registered(registry, slug) for slug in registry.slugs()]
     return tuple(
         promise.slug
         for promise in promises
-        if promise.experiment.control.role is Role.HOLDOUT and promise.experiment.calendar.first_day <= as_of
+        if promise.experiment.control.role is Role.HOLDOUT
+        and promise.experiment.calendar.first_day <= as_of
+        and quarter_of(as_of)[0] <= promise.experiment.calendar.last_day
     )
 
 
@@ -40,17 +44,41 @@ def quarter_of(day: date) -> tuple[date, date]:
 
 
 def compare_holdout(workspace: Workspace, slug: str, as_of: date) -> Finding:
-    """Everybody against the holdout up to `as_of`, beside what was shipped on the same metric by then."""
+    """Everybody against the holdout in the quarter of `as_of`, beside what it shipped on the same metric by then.
+
+    Units count from their first exposure in the quarter on. Raises NotSupportedError where the promise has no day in it.
+    """
     with workspace.registry() as registry:
-        promise = registered(registry, slug)
+        promise = _within(registered(registry, slug), *quarter_of(as_of))
         summary = summarise(promise, as_of, workspace.connections)
         checked = holdout(promise, summary, _shipped(registry, promise, as_of))
-        documents = keep_memo(workspace, holdout_memo(promise, checked.finding), "holdout")
+        memo = holdout_memo(
+            promise,
+            checked.finding,
+            amendments_of(registry, slug),
+            orders_of(registry, slug, as_of),
+            promise_fingerprint=registry.promise(slug).fingerprint,
+        )
+        documents = keep_memo(workspace, memo, "holdout")
         with registry.append(slug) as record:
             record.findings([checked.finding])
             record.memo("holdout", as_of, documents)
             record.intend(message_of(promise, f"holdout|{slug}|{as_of}|{checked.finding.fingerprint}", documents))
     return checked.finding
+
+
+def _within(promise: Promise, first: date, last: date) -> Promise:
+    """The promise with its enrolment cut to the days from `first` to `last`."""
+    calendar = promise.experiment.calendar
+    if calendar.last_day < first or last < calendar.first_day:
+        message = (
+            f"{promise.slug} enrols from {calendar.first_day} to {calendar.last_day}, not between {first} and {last}: "
+            "ask for a day of a quarter in which it does"
+        )
+        raise NotSupportedError(message)
+    days = {"first_day": max(calendar.first_day, first), "last_day": min(calendar.last_day, last)}
+    shorter = calendar.model_copy(update=days)
+    return replace(promise, experiment=promise.experiment.model_copy(update={"calendar": shorter}))
 
 
 def _shipped(registry: Registry, promise: Promise, as_of: date) -> list[Shipped]:

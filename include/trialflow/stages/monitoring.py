@@ -18,7 +18,7 @@ from trialflow.checks.history import Checked, History
 from trialflow.checks.information import information
 from trialflow.checks.lock import lock
 from trialflow.checks.srm import srm
-from trialflow.decision import Due, dues
+from trialflow.decision import Due, Verdict, dues
 from trialflow.errors import PromiseError
 from trialflow.registry import Event, EventKind, Registry, Stage, fold, since_reopening
 from trialflow.spec.amendment import Difference, differences
@@ -35,6 +35,7 @@ from trialflow.warehouse.summarise import summarise
 from trialflow.warehouse.summary import MetricSummary, Summary
 
 SUPPRESSED = ("effects", "guardrails", "harm", "information")
+QUIET = frozenset({"srm", "completeness"})  # what obeying a verdict disturbs: no alert about it after the decision
 ENTRIES_AND_EXITS = frozenset(
     {
         EventKind.REGISTERED,
@@ -114,10 +115,17 @@ def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
         if as_of > promise.experiment.calendar.final_day() and not _is_extended(promise, summary, history):
             return Monitored(slug=slug, as_of=as_of, skipped="the experiment was not extended beyond its last day")
         missing = missing_sources(workspace, promise, as_of)
-        results = [check_lock(workspace, registry, promise, as_of), *_checked(promise, summary, history, missing)]
+        whole = completeness(enrolled(registry, promise), summary)
+        results = [
+            check_lock(workspace, registry, promise, as_of),
+            *_checked(promise, summary, history, missing, whole),
+        ]
         findings = {result.finding.check: result.finding for result in results}
         owed = () if missing else _owed(registry, promise, findings, as_of)
-        messages = alert_messages(registry, promise, list(findings.values()), as_of)
+        news = [
+            found for name, found in findings.items() if name not in QUIET or not _settled(registry, promise, as_of)
+        ]
+        messages = alert_messages(registry, promise, news, as_of)
         with registry.append(slug) as record:
             record.summary(as_of, summary.data_fingerprint, summary_document(summary))
             record.looks(look for result in results for look in result.looks)
@@ -137,11 +145,34 @@ def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
 
 def _owed(registry: Registry, promise: Promise, findings: Mapping[str, Finding], as_of: date) -> tuple[Due, ...]:
     """Analyses due by what the day shows, else by a person's stop."""
-    by_rule = dues(promise, findings, as_of)
+    by_rule = tuple(
+        one
+        for number, one in enumerate(dues(promise, findings, as_of))
+        # The second of two follows an extension; any other waits for nothing that was due and settled before it.
+        if number == 1 or not _settled(registry, promise, one.as_of)
+    )
     stopped = _stopped_on(registry.events(promise.slug), promise.experiment.calendar)
     if by_rule or stopped is None or stopped > as_of:
         return by_rule
     return (Due(as_of=stopped, why="a person has stopped the experiment"),)
+
+
+def _settled(registry: Registry, promise: Promise, day: date) -> bool:
+    """Whether a final analysis was due before a day and did not end in an extension.
+
+    What people do about a verdict changes the data: a variant rolled back looks like a broken split the next day.
+    """
+    verdicts = {stored.as_of: stored.document["verdict"] for stored in registry.decisions(promise.slug)}
+    return any(
+        verdicts.get(event.as_of) != Verdict.EXTEND
+        for event in since_reopening(registry.events(promise.slug))
+        if event.kind is EventKind.ANALYSIS_DUE and event.as_of < day
+    )
+
+
+def enrolled(registry: Registry, promise: Promise) -> Promise:
+    """The promise with the enrolment that a person's stop has left it."""
+    return _enrolled_until(promise, _stop_of(registry.events(promise.slug)))
 
 
 def observed(workspace: Workspace, registry: Registry, promise: Promise, as_of: date, history: History) -> Summary:
@@ -149,7 +180,7 @@ def observed(workspace: Workspace, registry: Registry, promise: Promise, as_of: 
 
     A person's stop closes enrolment: units that came after that day do not count.
     """
-    promise = _enrolled_until(promise, _stop_of(registry.events(promise.slug)))
+    promise = enrolled(registry, promise)
     summary = summarise(promise, as_of, workspace.connections)
     if as_of <= promise.experiment.calendar.final_day():
         return summary
@@ -190,7 +221,9 @@ def missing_sources(workspace: Workspace, promise: Promise, as_of: date) -> tupl
     )
 
 
-def _checked(promise: Promise, summary: Summary, history: History, missing: Sequence[str]) -> list[Checked]:
+def _checked(
+    promise: Promise, summary: Summary, history: History, missing: Sequence[str], whole: Checked
+) -> list[Checked]:
     """Integrity first. Under a broken split, or on a day that is not all there, no effect is computed and no alpha spent."""
     if missing:
         return [
@@ -198,7 +231,6 @@ def _checked(promise: Promise, summary: Summary, history: History, missing: Sequ
             *suppressed(promise, summary.as_of, "the day is not complete"),
         ]
     split = srm(promise, summary)
-    whole = completeness(promise, summary)
     if split.finding.status is Status.FAIL:
         return [split, whole, *suppressed(promise, summary.as_of, "the split is broken")]
     return [split, whole, *judged(promise, summary, history)]

@@ -17,7 +17,7 @@ ORDERS = {
 NEEDS_REASON = frozenset({"withdraw", "stop", "pause"})
 
 
-def order(workspace: Workspace, slug: str, action: str, *, as_of: date, by: str, reason: str) -> bool:
+def order(workspace: Workspace, slug: str, action: str, *, as_of: date, by: str, reason: str, key: str = "") -> bool:
     """Record an order; False when it stands already. Raises PromiseError for an unknown action or a missing reason."""
     problems = []
     if action not in ORDERS:
@@ -29,4 +29,4 @@ def order(workspace: Workspace, slug: str, action: str, *, as_of: date, by: str,
     if problems:
         raise PromiseError(problems)
     with workspace.registry() as registry, registry.append(slug) as record:
-        return record.event(ORDERS[action], as_of, detail={"reason": reason}, by=by)
+        return record.event(ORDERS[action], as_of, key=key, detail={"reason": reason}, by=by)

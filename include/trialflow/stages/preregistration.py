@@ -22,7 +22,7 @@ from trialflow.spec.plan_document import plan_document
 from trialflow.spec.promise import Plan, Promise
 from trialflow.spec.source import UnitSource
 from trialflow.spec.yaml_text import read_page
-from trialflow.stages.telling import keep_memo, message_of
+from trialflow.stages.telling import amendments_of, keep_memo, message_of
 from trialflow.stages.workspace import Workspace, registered
 from trialflow.warehouse.history import history
 
@@ -151,7 +151,8 @@ def register(workspace: Workspace, offer: Offer, *, by: str, today: date, reason
         # The message closes the registration: a first try may have been killed between the two transactions.
         key = f"registered|{promise.slug}|{answer.version}"
         if registry.message(key) is None:
-            documents = keep_memo(workspace, registration_note(promise, accepted.findings), "registration")
+            note = registration_note(promise, accepted.findings, amendments_of(registry, promise.slug))
+            documents = keep_memo(workspace, note, "registration")
             with registry.append(promise.slug) as record:
                 record.findings(accepted.findings)
                 record.memo("registration", accepted.as_of, documents)

@@ -51,6 +51,8 @@ def roll_out(workspace: Workspace, slug: str, as_of: date) -> Rollout:
                     key=str(number),
                     detail={"day": step.day.isoformat(), "share": step.share, "variant": decision.variant},
                 )
+            if steps and steps[-1].share >= 1.0:
+                record.event(EventKind.LAUNCHED, steps[-1].day, detail={"variant": decision.variant})
             if decision.verdict is Verdict.ROLLBACK:
                 record.event(EventKind.ROLLED_BACK, as_of, detail={"variant": decision.variant})
             if decision.verdict in (Verdict.HOLD, Verdict.INVALID):

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Protocol
 
 from trialflow.checks.finding import Finding, Status
-from trialflow.memo import Memo, alert, blocks, digest, digest_line, fallback_text, html, markdown
-from trialflow.registry import Message, Registry, StoredMessage
+from trialflow.memo import Amendment, Memo, Order, alert, blocks, digest, digest_line, fallback_text, html, markdown
+from trialflow.memo.slack import escape, shorten
+from trialflow.registry import EventKind, Message, Registry, StoredMessage
 from trialflow.spec.promise import Promise
 from trialflow.stages.workspace import Workspace, registered
 
 LOUD = frozenset({Status.FAIL, Status.NO_DATA})
 HEALTH = LOUD | {Status.PASS, Status.WARN}  # what was not judged on a day neither heals nor breaks anything
 INTEGRITY = frozenset({"srm", "completeness", "lock", "aa"})
+ORDERED = frozenset({EventKind.STOPPED, EventKind.PAUSED, EventKind.RESUMED, EventKind.WITHDRAWN})
 EXTENSIONS = {"markdown": "md", "html": "html", "slack": "json"}
+PROBLEM_LENGTH = 300
+SAME_TROUBLE = timedelta(days=1)
 
 
 class Messenger(Protocol):
@@ -63,6 +67,20 @@ def _replace(path: Path, text: str) -> None:
     Path(part.name).replace(path)
 
 
+def amendments_of(registry: Registry, slug: str) -> list[Amendment]:
+    """The amendments of a promise as memos show them, oldest first."""
+    return [(one.recorded_at.date(), one.reason, one.differences) for one in registry.amendments(slug)]
+
+
+def orders_of(registry: Registry, slug: str, as_of: date) -> list[Order]:
+    """What people ordered up to a day, with their reasons. Later orders change nothing about the memo of that day."""
+    return [
+        Order(kind=event.kind.value, as_of=event.as_of, by=event.by, reason=str(event.detail.get("reason") or ""))
+        for event in sorted(registry.events(slug), key=lambda event: (event.as_of, event.sequence))
+        if event.kind in ORDERED and event.as_of <= as_of
+    ]
+
+
 def message_of(promise: Promise, key: str, documents: Mapping[str, str]) -> Message:
     """A memo as a message to the experiment's channel; everything about one experiment stands in one thread."""
     return Message(
@@ -88,13 +106,14 @@ def alert_messages(registry: Registry, promise: Promise, findings: Sequence[Find
     first = promise.experiment.calendar.first_day
     begin = first if as_of >= first else date.min  # an amendment that moves the first day begins anew
     told = [one for one in registry.findings(promise.slug) if one.as_of >= begin and one.status in HEALTH]
+    amendments = len(registry.amendments(promise.slug))
     messages = []
     for finding in findings:
         own = sorted((one for one in told if one.check == finding.check), key=lambda one: one.as_of)
         previous = next((one.status for one in reversed(own) if one.as_of <= as_of), None)
         following = next((one.status for one in own if one.as_of > as_of), None)
         if finding.status not in (previous, following) and is_news(finding, previous):
-            memo = alert(promise, finding, previous)
+            memo = alert(promise, finding, previous, amendments=amendments)
             key = f"alert|{promise.slug}|{finding.check}|{as_of}|{finding.status}"
             messages.append(message_of(promise, key, {"slack": json.dumps(slack(memo))}))
     return messages
@@ -115,10 +134,17 @@ def is_news(finding: Finding, previous: Status | None) -> bool:
 
 
 def deliver(workspace: Workspace, messenger: Messenger) -> Delivery:
-    """Post what stands in the outbox, oldest first: intent, post, record. One that fails stays for the next round."""
+    """Post what stands in the outbox, oldest first: intent, post, record. One that fails stays for the next round.
+
+    Rounds are meant to follow one another (in Airflow a pool with one slot sees to it). Should another one run all the same,
+    what it has posted meanwhile is left out: the record is asked again right before every post.
+    """
     posted, failed = [], []
     with workspace.registry() as registry:
         for stored in registry.outbox():
+            now = registry.message(stored.message.key)
+            if now is not None and now.posted:
+                continue
             try:
                 ts = messenger.post(
                     channel=stored.message.channel,
@@ -154,3 +180,35 @@ def intend_digest(workspace: Workspace, as_of: date, channel: str) -> int:
             payload = slack(digest(lines, as_of=as_of))
             registry.intend(Message(key=f"digest|{as_of}", channel=channel, payload=payload))
     return len(lines)
+
+
+def intend_failure(
+    workspace: Workspace,
+    *,
+    dag: str,
+    run: str,
+    task: str,
+    map_index: str,
+    experiment: str = "",
+    problem: str = "",
+    link: str = "",
+) -> bool:
+    """Put a message about a failed task into the outbox, for the default channel; False when it was told already.
+
+    Told once per failed task. The same trouble in other runs (a bad file that is offered every quarter of an hour) is told
+    once a day: the same task and experiment with the same first line of the error. `link` is the address of the task's log.
+    """
+    where = f"{dag}.{task}" + (f" ({experiment})" if experiment else "")
+    first_line = problem.strip().partition("\n")[0]
+    text = escape(f"FAILED · {where} · {shorten(first_line or 'see the log', PROBLEM_LENGTH)}")
+    told_at = f"<{escape(link)}|Read the log>" if link else "Read the log in Airflow"
+    todo = f"{told_at}, mend what it names, and clear the task; docs/runbook.md lists the usual causes."
+    which = f"Run: {escape(run)}" + (f", map index {map_index}" if map_index != "-1" else "")
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": f"{text}\n{which}\n{todo}"}}
+    key = f"failed|{dag}|{run}|{task}|{map_index}"
+    with workspace.registry() as registry:
+        since = datetime.now(UTC) - SAME_TROUBLE
+        failures = (one for one in registry.messages() if one.message.key.startswith("failed|"))
+        if any(one.message.payload["text"] == text and one.intended_at > since for one in failures):
+            return False
+        return registry.intend(Message(key=key, channel="", payload={"text": text, "blocks": [block]}))
