@@ -15,6 +15,7 @@ from trialflow.spec.metric import MetricKind
 from trialflow.spec.promise import Promise
 from trialflow.spec.source import MomentsSource, UnitSource
 from trialflow.warehouse.order_statistics import order_statistics, wanted_places
+from trialflow.warehouse.sql_layout import laid_out
 from trialflow.warehouse.stored_moments import counts_query, moments_query
 from trialflow.warehouse.unit_moments import question
 
@@ -33,7 +34,7 @@ def sql_of(promise: Promise, as_of: date, dialect: str = "duckdb") -> str:
         str(statement.compile(dialect=chosen, compile_kwargs={"literal_binds": True}))
         for statement in _statements(promise, as_of)
     ]
-    return ";\n\n".join("\n".join(line.rstrip() for line in text.splitlines()) for text in texts) + ";\n"
+    return ";\n\n".join(laid_out(text) for text in texts) + ";\n"
 
 
 def _statements(promise: Promise, as_of: date) -> list[sa.Select[Any] | sa.CompoundSelect[Any]]:
