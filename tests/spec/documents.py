@@ -72,7 +72,6 @@ decision:
   rollout:
     - {share: 0.25, days: 3}
     - {share: 1.0, days: 7}
-  watch_days: 28
 """
 
 SOURCE = """\
@@ -92,7 +91,6 @@ facts:
   errors: {table: analytics.errors, unit: user_id, timestamp: occurred_at}
 population: {table: analytics.visits, unit: user_id, timestamp: occurred_at}
 complete: {by: marker}
-restate_days: 2
 """
 
 MOMENTS_SOURCE = """\

@@ -102,7 +102,7 @@ def test_a_changed_promise_has_another_fingerprint(changes: dict[str, Any]) -> N
 def test_a_changed_metric_or_source_changes_the_fingerprint_of_the_promise() -> None:
     before = fingerprint(promise_of(EXPERIMENT))
     metric = METRICS["purchase_rate"].replace("to_day: 6", "to_day: 5")
-    source = SOURCE.replace("restate_days: 2", "restate_days: 3")
+    source = SOURCE.replace("{by: marker}", "{by: asset}")
     assert fingerprint(promise_of(EXPERIMENT, purchase_rate=metric)) != before
     assert fingerprint(promise_of(EXPERIMENT, shop_events=source)) != before
 

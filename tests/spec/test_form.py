@@ -53,7 +53,6 @@ FILLED: dict[str, Any] = {
     "multiplicity": "holm",
     "novelty_policy": "required",
     "rollout": ["0.25 3", "1.0 7"],
-    "watch_days": 28,
 }
 # What the form has no fields for.
 SAME_IN_YAML = changed(

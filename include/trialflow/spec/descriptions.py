@@ -111,7 +111,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "require_guardrails": "whether every guardrail must be shown non-inferior for a SHIP",
         "allow_partial": "whether a win in a registered segment alone may end in PARTIAL",
         "rollout": "the ramp after a SHIP, shares rising",
-        "watch_days": "days the rolled-out variant is watched, 0 to 400",
+        "watch_days": "not supported yet: leave it out",
     },
     "Metric": {
         "name": "the metric's name, the same as its file's",
@@ -169,7 +169,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "facts": "name: table of events and its columns",
         "population": "everybody who could enter, as events: for A/A validation and for planning",
         "complete": "how to tell that a day's data is all there",
-        "restate_days": "how many days back data may still change",
+        "restate_days": "not supported yet: leave it out",
     },
     "MomentsTable": {
         "table": "the table with n, mean and variance per day, variant and metric",
@@ -201,7 +201,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "moments": "the table of moments and its columns",
         "exposures": "the table of exposure counts and its columns",
         "complete": "how to tell that a day's data is all there",
-        "restate_days": "how many days back data may still change",
+        "restate_days": "not supported yet: leave it out",
     },
 }
 

@@ -6,7 +6,7 @@ from datetime import date
 
 from trialflow.errors import Problem
 from trialflow.spec.promise import Promise
-from trialflow.spec.rules import calendar, definitions, methods, metric_roles, variants
+from trialflow.spec.rules import calendar, definitions, methods, metric_roles, not_yet, variants
 from trialflow.spec.rules.rule import Circumstances, Rule
 
 __all__ = ["RULES", "problems_of"]
@@ -37,6 +37,8 @@ RULES: tuple[Rule, ...] = (
     methods.one_database,
     definitions.metrics,
     definitions.sources,
+    not_yet.watch_days,
+    not_yet.restate_days,
 )
 
 
