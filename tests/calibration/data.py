@@ -39,6 +39,11 @@ def lognormal(generator: Generator, shape: tuple[int, ...]) -> Array:
     return np.exp(generator.normal(0.0, 1.5, size=shape))
 
 
+def capped(generator: Generator, shape: tuple[int, ...]) -> Array:
+    """The same with a cap at its 99 % quantile, exp(1.5 × 2.3263)."""
+    return np.minimum(lognormal(generator, shape), 32.8)
+
+
 def zero_inflated(generator: Generator, shape: tuple[int, ...]) -> Array:
     """95 % zeros, else lognormal: revenue per visitor."""
     return (generator.random(shape) < 0.05) * np.exp(generator.normal(3.0, 1.0, size=shape))

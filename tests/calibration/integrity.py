@@ -24,6 +24,7 @@ from trialflow.stats import (
 
 ALPHA = 0.05
 DAYS = 28
+CONCENTRATIONS = (100.0, 10_000.0)  # as the product's check has them
 
 
 def studies() -> Iterator[Study]:
@@ -70,7 +71,7 @@ def _daily_splits() -> Iterator[Study]:
 
         def draw(generator: Generator, runs: int, shares: Array = shares) -> Sequence[Array]:
             counts = np.stack([generator.multinomial(2000, row, size=runs) for row in shares], axis=1)
-            p = np.array([sequential_split(one, shares).p_value[-1] for one in counts])
+            p = np.array([sequential_split(one, shares, concentration=CONCENTRATIONS).p_value[-1] for one in counts])
             expected = np.cumsum(2000.0 * shares, axis=0)
             statistic = ((np.cumsum(counts, axis=1) - expected) ** 2 / expected).sum(axis=2)
             naive = chdtrc(shares.shape[1] - 1.0, statistic)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.calibration.data import exponential, lognormal, normal, zero_inflated
+from tests.calibration.data import capped, exponential, lognormal, normal, zero_inflated
 from tests.calibration.study import Array, Claim, Generator, Rate, Study
 from trialflow.stats import (
     Alternative,
@@ -135,6 +135,7 @@ STREAMS = (
     Stream(name="normal, 5 + 5 a day", per_day=(5, 5), values=normal, sound=True),
     Stream(name="normal, 90 + 10 a day", per_day=(90, 10), values=normal, sound=True),
     Stream(name="lognormal(1.5), 90 + 10 a day", per_day=(90, 10), values=lognormal, sound=False),
+    Stream(name="lognormal(1.5) capped at p99, 90 + 10 a day", per_day=(90, 10), values=capped, sound=False),
 )
 
 
