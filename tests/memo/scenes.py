@@ -17,7 +17,7 @@ from trialflow.checks.finding import Finding, Status
 from trialflow.decision.decision import Decision, HoldReason, Reason, Verdict
 from trialflow.memo import decision_memo
 from trialflow.memo.memo import Memo
-from trialflow.memo.sections.record import Amendment
+from trialflow.memo.sections.record import Amendment, Order
 from trialflow.spec.amendment import Difference
 from trialflow.spec.experiment import Experiment
 from trialflow.spec.look import Look, LookPurpose
@@ -26,6 +26,7 @@ from trialflow.spec.promise import MetricPlan, Plan, Promise
 from trialflow.spec.source import MomentsSource, UnitSource
 
 START = date(2026, 3, 2)
+SPLIT = "the split is broken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +38,11 @@ class Scene:
     findings: tuple[Finding, ...]
     looks: tuple[Look, ...] = ()
     amendments: tuple[Amendment, ...] = ()
+    orders: tuple[Order, ...] = ()
 
     @property
     def memo(self) -> Memo:
-        return decision_memo(self.promise, self.decision, self.findings, self.looks, self.amendments)
+        return decision_memo(self.promise, self.decision, self.findings, self.looks, self.amendments, self.orders)
 
 
 def experiment(**changes: Any) -> Experiment:
@@ -330,6 +332,7 @@ def others(*, latency: float = 0.6, within: bool = True) -> tuple[Finding, ...]:
         level=0.9,
         critical=1.645,
         margin=4.24,
+        boundary=1.66,
         non_inferior=within,
     )
     money = compared(
@@ -460,6 +463,10 @@ def ship() -> Scene:
         findings=findings,
         looks=(*LOOKS, restated),
         amendments=(amendment,),
+        orders=(
+            Order(kind="paused", as_of=START + timedelta(days=4), by="ada", reason="The phone app crashed."),
+            Order(kind="resumed", as_of=START + timedelta(days=5), by="eve"),
+        ),
     )
 
 
@@ -492,7 +499,8 @@ def broken_split() -> Scene:
         srm(Status.FAIL, observed=(291_300, 283_100), p=3e-9),
         *(one for one in clean() if one.check not in ("srm", "srm_final")),
         effects(conversion()),
-        *others(),
+        *(one for one in others() if one.check != "information"),
+        finding("information", Status.NOT_APPLICABLE, "Not computed: the split is broken.", {"suppressed": SPLIT}),
     )
     reason = ("The split between variants is broken, so no effect can be read.", "srm")
     return Scene(promise=promise(), decision=decided(Verdict.INVALID, findings, reason), findings=findings, looks=LOOKS)

@@ -8,8 +8,20 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.memo.scenes import SCENES, Scene, bare, broken_split, cookie_cats, look, ship, two_treatments
-from trialflow.memo import holdout_memo, markdown
+from tests.memo.scenes import (
+    SCENES,
+    START,
+    Scene,
+    bare,
+    broken_split,
+    cookie_cats,
+    inconclusive,
+    look,
+    promise,
+    ship,
+    two_treatments,
+)
+from trialflow.memo import Order, holdout_memo, markdown
 from trialflow.memo.memo import Section
 
 Golden = Callable[[str, str], None]
@@ -70,6 +82,49 @@ def test_an_amendment_is_a_deviation_with_both_values() -> None:
     assert table.rows == (("4 March 2026", "experiment.audience", "All visitors", "All visitors of the home page"),)
 
 
+def test_an_order_is_a_deviation_with_its_day_its_person_and_its_reason() -> None:
+    points = section(ship(), "Deviations from the promise").points
+    assert "Paused on 6 March 2026 by ada: The phone app crashed." in points
+    assert "Resumed on 7 March 2026 by eve." in points
+    stopped = Order(kind="stopped", as_of=START, by="ada", reason="Too dear")
+    told = section(dataclasses.replace(inconclusive(), orders=(stopped,)), "Deviations from the promise")
+    assert told.points == ("Stopped on 2 March 2026 by ada: Too dear.",)
+    assert told.paragraphs == ()
+
+
+def test_an_invalid_experiment_says_how_many_units_it_saw_and_why_there_is_no_information() -> None:
+    scene = broken_split()
+    (text,) = [one for one in section(scene, "Power and looks").paragraphs if "information" in one]
+    assert scene.memo.highlights["Units"].startswith("574,400 ")  # 291,300 + 283,100
+    assert "574,400 units were seen, 574,000 were expected." in text
+    assert "not available: the split is broken." in text
+
+
+@pytest.mark.parametrize(
+    ("policy", "boundary", "said", "not_said"),
+    [
+        ("fixed", 1.645, "at the one look at the end, its 90% interval", "boundary"),
+        ("group_sequential", 2.9, "beyond the boundary of that look", "no such look"),
+        ("group_sequential", None, "This day is no such look", "every day"),
+        ("always_valid", 3.2, "from the first day on which its 95% interval", "90%"),
+    ],
+)
+def test_the_rule_of_a_guardrail_is_that_of_the_policy(
+    policy: str, boundary: float | None, said: str, not_said: str
+) -> None:
+    (guard,) = [one for one in ship().findings if one.check == "guardrails"]
+    row = dict(guard.evidence["comparisons"][0]) | {"boundary": boundary}
+    findings = (
+        *(one for one in ship().findings if one.check != "guardrails"),
+        dataclasses.replace(guard, evidence={"comparisons": [row]}),
+    )
+    stopping = {"policy": policy} | ({"looks": [7]} if policy == "group_sequential" else {})
+    scene = dataclasses.replace(ship(), promise=promise(analysis={"stopping": stopping}), findings=findings)
+    (text,) = section(scene, "All metrics").paragraphs
+    assert said in text
+    assert not_said not in text
+
+
 def test_a_crossing_that_appears_only_in_a_revision_needs_a_person() -> None:
     first = look(14, z=1.9, boundary=1.97, spent=0.05, crossed=False)
     late = dataclasses.replace(first, z=2.0, crossed=True, revision=1)
@@ -127,7 +182,12 @@ def test_a_holdout_memo_states_what_it_could_have_found() -> None:
         "gap_lower": -0.0004,
         "gap_upper": 0.0026,
     }
-    text = markdown(holdout_memo(scene.promise, dataclasses.replace(effects, check="holdout", evidence=evidence)))
+    found = dataclasses.replace(effects, check="holdout", evidence=evidence)
+    text = markdown(holdout_memo(scene.promise, found, scene.amendments, scene.orders, promise_fingerprint="f00d"))
     assert "0.15 percentage points" in text
     assert "ranker-v6 add up to +0.10 percentage points" in text
     assert "1 look" in text
+    assert "Reason: The phone app was released a day late." in text
+    assert "All visitors of the home page" in text
+    assert "Paused on 6 March 2026 by ada" in text
+    assert "f00d" in text

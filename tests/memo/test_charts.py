@@ -9,9 +9,11 @@ import xml.etree.ElementTree as ET
 from datetime import date, timedelta
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from tests.memo.scenes import Scene, ship, two_treatments
-from trialflow.memo.charts import DARK, LIGHT, png, svg
+from trialflow.memo.charts import DARK, DRAW, LIGHT, png, svg
 from trialflow.memo.memo import Allocation, Chart, EffectOverTime, EffectPath, Forest, ForestRow
 
 CHARTS = ship().memo.charts
@@ -76,6 +78,25 @@ def test_words_and_lines_stand_out_from_the_paper(theme: dict[str, str]) -> None
         assert contrast(theme[name], theme["paper"]) >= 4.5  # WCAG 2.1 AA, text
     for name in ("one", "two", "three", "four", "warn"):
         assert contrast(theme[name], theme["paper"]) >= 3.0  # WCAG 2.1 AA, graphics
+
+
+def test_the_numbers_beside_a_forest_end_inside_the_picture() -> None:
+    wide = {"role": "primary", "good_direction": 1}
+    rows = (
+        ForestRow(label="views", estimate=14.7, lower=10.3, upper=19.2, **wide),  # type: ignore[arg-type]
+        ForestRow(label="money", estimate=-88.8, lower=-97.6, upper=-80.0, **wide),  # type: ignore[arg-type]
+    )
+    figure = Figure()
+    canvas = FigureCanvasAgg(figure)
+    DRAW["forest"](figure, Forest(rows=rows, axis="Effect (%)"))
+    canvas.draw()
+    words = figure.axes[0].texts
+    assert len(words) == 3  # two intervals and the legend
+    for text in words:
+        box = text.get_window_extent(canvas.get_renderer())
+        assert box.x0 >= 0, text.get_text()
+        assert box.x1 <= figure.bbox.x1, text.get_text()
+    assert words[-1].get_text().count(" · ") == 2
 
 
 def test_missing_and_extreme_values_are_drawn_without_complaint(recwarn: pytest.WarningsRecorder) -> None:

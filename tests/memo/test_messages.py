@@ -15,6 +15,13 @@ def test_an_alert_says_what_happened_before_and_what_to_do() -> None:
     assert "simulated data" in memo.labels
 
 
+def test_an_alert_says_that_the_promise_is_not_the_first_one() -> None:
+    found = srm(Status.FAIL, p=1e-9)
+    assert "amended" not in markdown(alert(promise(), found))
+    assert "The promise was amended once." in markdown(alert(promise(), found, amendments=1))
+    assert "The promise was amended 3 times." in markdown(alert(promise(), found, amendments=3))
+
+
 def test_a_check_that_passes_again_has_recovered() -> None:
     assert alert(promise(), srm(), Status.FAIL).verdict == "RECOVERED"
     assert alert(promise(), srm(), None).verdict == "CLEAR"

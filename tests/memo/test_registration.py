@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from tests.memo.scenes import finding, promise, ship
+from tests.memo.scenes import START, finding, promise, ship
 from trialflow.checks.finding import Status
 from trialflow.memo import markdown, registration_note
 
@@ -28,3 +28,25 @@ def test_a_failed_registration_check_is_in_the_headline() -> None:
 def test_a_promise_without_a_plan_says_so() -> None:
     bare = dataclasses.replace(promise(), plan=type(promise().plan)())
     assert "not available units a day" in markdown(registration_note(bare))
+
+
+def test_a_registration_note_of_an_amendment_says_so_with_its_reason_and_both_values() -> None:
+    scene = ship()
+    earlier = (START, "A slip of the pen", ())
+    memo = registration_note(scene.promise, (), (earlier, *scene.amendments))
+    assert memo.verdict == "AMENDED"
+    assert memo.summary.startswith("This is version 3 of the promise, amended on 4 March 2026 in 1 field.")
+    assert "Reason: The phone app was released a day late." in memo.summary
+    first = memo.sections[0]
+    assert (first.title, first.essential) == ("Amendment", True)
+    assert first.tables[0].rows == (
+        ("4 March 2026", "experiment.audience", "All visitors", "All visitors of the home page"),
+    )
+    assert "A slip of the pen" not in markdown(memo)
+    assert "1 earlier amendment went before this one." in first.paragraphs
+
+
+def test_a_first_registration_is_no_amendment() -> None:
+    memo = registration_note(promise())
+    assert memo.verdict == "REGISTERED"
+    assert "mend" not in " ".join(section.title for section in memo.sections)

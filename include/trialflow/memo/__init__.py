@@ -6,11 +6,14 @@ from trialflow.memo.markdown import markdown
 from trialflow.memo.memo import Chart, Memo, Section, Table
 from trialflow.memo.messages import alert, digest, digest_line
 from trialflow.memo.registration import registration_note
+from trialflow.memo.sections.record import Amendment, Order
 from trialflow.memo.slack import blocks, fallback_text
 
 __all__ = [
+    "Amendment",
     "Chart",
     "Memo",
+    "Order",
     "Section",
     "Table",
     "alert",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from trialflow import __version__
 from trialflow.checks.comparison import Comparison
 from trialflow.checks.finding import Finding, Status
 from trialflow.decision.decision import Decision
-from trialflow.memo.evidence import Evidence, effects_are_shown, real
+from trialflow.memo.evidence import Evidence, effects_are_shown
 from trialflow.memo.memo import Memo, Section, Table
 from trialflow.memo.sections.effect import (
     decimals_for_estimate,
@@ -27,7 +27,7 @@ from trialflow.memo.sections.effect import (
 from trialflow.memo.sections.integrity import STATUS, integrity_section
 from trialflow.memo.sections.looks import look_days_taken, looks_text, power_section
 from trialflow.memo.sections.metrics import metrics_section, segments_section
-from trialflow.memo.sections.record import Amendment, deviations_section, limits_section, review_section
+from trialflow.memo.sections.record import Amendment, Order, deviations_section, limits_section, review_section
 from trialflow.memo.words import (
     NOT_AVAILABLE,
     absolute,
@@ -51,6 +51,7 @@ def decision_memo(
     findings: Sequence[Finding],
     looks: Sequence[Look] = (),
     amendments: Sequence[Amendment] = (),
+    orders: Sequence[Order] = (),
     *,
     promise_fingerprint: str = "",
     data_fingerprint: str = "",
@@ -58,8 +59,9 @@ def decision_memo(
     """The memo of a decision: what is recommended, what it rests on, and what it does not say.
 
     `findings` are those of the decision's as_of, `looks` every recorded look with its revisions, `amendments` tuples
-    of (as_of, reason, differences). The fingerprints go into the provenance; where they are not given they are taken
-    from the findings and looks, or said to be not available. Effects are left out of an invalid experiment.
+    of (as_of, reason, differences), `orders` what people ordered by then. The fingerprints go into the provenance; where
+    they are not given they are taken from the findings and looks, or said to be not available. Effects are left out of
+    an invalid experiment.
     """
     evidence = Evidence.of(findings)
     shown = effects_are_shown(decision, evidence)
@@ -78,7 +80,7 @@ def decision_memo(
             *(_other_effects(promise, evidence) if shown else ()),
             integrity_section(promise, evidence),
             power_section(promise, evidence, looks, shown=shown),
-            deviations_section(promise, evidence, looks, amendments),
+            deviations_section(promise, evidence, looks, amendments, orders),
             limits_section(promise, evidence),
             review_section(promise, decision, evidence, shown=shown),
         ),
@@ -154,16 +156,24 @@ def _highlights(
     elif not shown:
         figures["Effect"] = "not shown"
     figures["Looks"] = looks_text(promise, looks, evidence)
-    observed = evidence.get("srm", "observed")
-    if isinstance(observed, Mapping):
-        figures["Units"] = (
-            f"{whole(sum(real(one) or 0.0 for one in observed.values()))} ({plain(promise.experiment.unit)})"
-        )
+    units = evidence.split_units
+    if units is not None:
+        figures["Units"] = f"{whole(units)} ({plain(promise.experiment.unit)})"
     return figures
 
 
-def holdout_memo(promise: Promise, finding: Finding) -> Memo:
-    """The quarterly comparison of the holdout with everybody else, with the smallest effect it could have found."""
+def holdout_memo(
+    promise: Promise,
+    finding: Finding,
+    amendments: Sequence[Amendment] = (),
+    orders: Sequence[Order] = (),
+    *,
+    promise_fingerprint: str = "",
+) -> Memo:
+    """The quarterly comparison of the holdout with everybody else, with the smallest effect it could have found.
+
+    `promise` may be cut to the quarter; `promise_fingerprint` is then that of the registered one.
+    """
     evidence = Evidence.of([finding])
     found = evidence.comparisons(finding.check)
     detectable = evidence.number(finding.check, "minimum_detectable_effect")
@@ -197,8 +207,14 @@ def holdout_memo(promise: Promise, finding: Finding) -> Memo:
                 tables=(_holdout_table(promise, found),) if found else (),
                 essential=True,
             ),
+            deviations_section(promise, evidence, (), amendments, orders),
         ),
-        provenance=provenance(promise, evidence, interval=period(promise.experiment.calendar.first_day, finding.as_of)),
+        provenance=provenance(
+            promise,
+            evidence,
+            interval=period(promise.experiment.calendar.first_day, finding.as_of),
+            promise_fingerprint=promise_fingerprint,
+        ),
     )
 
 

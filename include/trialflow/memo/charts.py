@@ -254,7 +254,8 @@ def _forest(figure: Figure, data: Forest) -> None:
     figure.set_size_inches(WIDTH, 1.15 + 0.42 * len(rows))
     height = figure.get_size_inches()[1]
     left = 0.02 + 0.0118 * max(len(line) for row in rows for line in row.label.split("\n"))
-    axes = figure.add_axes((left, 0.62 / height, 0.755 - left, (height - 0.95) / height))
+    right = 0.025 + 0.0098 * max(len(_interval_text(row)) for row in rows)
+    axes = figure.add_axes((left, 0.62 / height, 1.0 - right - left, (height - 0.95) / height))
     _plain_axes(axes, grid="x")
     axes.spines["left"].set_visible(False)
     axes.axvline(0, color=LIGHT["ink"], linewidth=1.0, zorder=2)
@@ -267,7 +268,7 @@ def _forest(figure: Figure, data: Forest) -> None:
     axes.tick_params(axis="y", length=0, labelcolor=LIGHT["ink"], labelsize=9)
     axes.set_xlabel(data.axis)
     axes.annotate(
-        "filled: interval excludes zero (blue good, orange bad)   hollow: interval includes zero   bar: margin",
+        "filled: interval excludes zero (blue good, orange bad) · hollow: interval includes zero · bar: margin",
         (1, 1), xycoords="figure fraction", xytext=(-6, -6), textcoords="offset points", ha="right", va="top",
         fontsize=7.5, color=LIGHT["muted"],
     )  # fmt: skip
@@ -300,10 +301,14 @@ def _forest_row(axes: Axes, y: int, row: ForestRow, reach: float) -> None:
         outer = -reach if row.margin < 0 else reach
         axes.fill_betweenx([y - 0.34, y + 0.34], outer, row.margin, color=LIGHT["warn"], alpha=0.10, linewidth=0)
     axes.annotate(
-        f"{_percent(row.estimate)}  ({_percent(row.lower)} to {_percent(row.upper)})", (1, y),
+        _interval_text(row), (1, y),
         xycoords=("axes fraction", "data"), xytext=(8, 0), textcoords="offset points", va="center", fontsize=8.5,
         color=LIGHT["ink"], annotation_clip=False,
     )  # fmt: skip
+
+
+def _interval_text(row: ForestRow) -> str:
+    return f"{_percent(row.estimate)} ({_percent(row.lower)} to {_percent(row.upper)})"
 
 
 def _percent(value: float) -> str:

@@ -57,6 +57,12 @@ class Evidence:
         found = self.get(check, key)
         return tuple(row for row in found if isinstance(row, Mapping)) if isinstance(found, Sequence) else ()
 
+    @property
+    def split_units(self) -> float | None:
+        """Units that the check of the split counted over all variants: known even where no effect may be shown."""
+        observed = self.get("srm", "observed")
+        return sum(real(one) or 0.0 for one in observed.values()) if isinstance(observed, Mapping) else None
+
     def comparisons(self, check: str) -> tuple[Comparison, ...]:
         """The comparisons a check made."""
         return tuple(comparison(row) for row in self.rows(check, "comparisons"))

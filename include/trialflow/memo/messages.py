@@ -17,8 +17,11 @@ from trialflow.spec.promise import Promise
 TROUBLE = (Status.FAIL, Status.NO_DATA, Status.WARN)
 
 
-def alert(promise: Promise, finding: Finding, previous: Status | None = None) -> Memo:
-    """A change of one check's status: what it says, what it said before, and what to do."""
+def alert(promise: Promise, finding: Finding, previous: Status | None = None, *, amendments: int = 0) -> Memo:
+    """A change of one check's status: what it says, what it said before, and what to do.
+
+    `amendments` counts those of the promise: whoever reads the alert must know that it is not the first promise.
+    """
     name = check_name(finding.check)
     before = "there was none" if previous is None else STATUS[previous]
     step = sentence(finding.next_step) if finding.next_step else "Nothing needs to be done."
@@ -38,10 +41,21 @@ def alert(promise: Promise, finding: Finding, previous: Status | None = None) ->
             "Day": day(finding.as_of),
             "Owner": promise.experiment.owner,
         },
-        sections=(Section(title="Next step", paragraphs=(step,), charts=(chart,) if chart else (), essential=True),),
+        sections=(
+            Section(
+                title="Next step",
+                paragraphs=(step, *_amended(amendments)),
+                charts=(chart,) if chart else (),
+                essential=True,
+            ),
+        ),
         provenance=provenance(promise, evidence, interval=period(promise.experiment.calendar.first_day, finding.as_of))
         | {"Finding": finding.fingerprint},
     )
+
+
+def _amended(times: int) -> tuple[str, ...]:
+    return (f"The promise was amended {'once' if times == 1 else f'{times} times'}.",) if times else ()
 
 
 def _word(status: Status, previous: Status | None) -> str:

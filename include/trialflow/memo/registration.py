@@ -10,6 +10,7 @@ from trialflow.memo.evidence import Evidence
 from trialflow.memo.memo import Memo, Section, Table
 from trialflow.memo.sections.effect import POLICY, scale
 from trialflow.memo.sections.integrity import STATUS, check_name
+from trialflow.memo.sections.record import CHANGE_COLUMNS, Amendment, changed_fields
 from trialflow.memo.words import (
     NOT_AVAILABLE,
     absolute,
@@ -29,8 +30,17 @@ from trialflow.spec.experiment import Policy
 from trialflow.spec.promise import Promise
 
 
-def registration_note(promise: Promise, findings: Sequence[Finding] = (), *, promise_fingerprint: str = "") -> Memo:
-    """What was promised and locked, and how registration's own checks came out (`findings`)."""
+def registration_note(
+    promise: Promise,
+    findings: Sequence[Finding] = (),
+    amendments: Sequence[Amendment] = (),
+    *,
+    promise_fingerprint: str = "",
+) -> Memo:
+    """What was promised and locked, and how registration's own checks came out (`findings`).
+
+    With `amendments`, oldest first, it is the note of the last of them: its reason and its changed fields come first.
+    """
     experiment = promise.experiment
     evidence = Evidence.of(findings)
     as_of = max((finding.as_of for finding in findings), default=experiment.calendar.first_day)
@@ -42,8 +52,9 @@ def registration_note(promise: Promise, findings: Sequence[Finding] = (), *, pro
         experiment=promise.slug,
         as_of=as_of,
         title=experiment.title,
-        verdict="REGISTERED" if status is not Status.FAIL else "REGISTERED, WITH A FAILED CHECK",
-        summary=_summary(promise),
+        verdict=("AMENDED" if amendments else "REGISTERED")
+        + (", WITH A FAILED CHECK" if status is Status.FAIL else ""),
+        summary=" ".join([*_amended(amendments), _summary(promise)]),
         labels=labels(promise, unsigned=False),
         highlights={
             "Enrolment": period(calendar.first_day, calendar.last_day),
@@ -54,6 +65,7 @@ def registration_note(promise: Promise, findings: Sequence[Finding] = (), *, pro
             "Looks": _looks(promise),
         },
         sections=(
+            *_amendment(amendments),
             _why(promise),
             _what(promise),
             _metrics(promise),
@@ -66,6 +78,33 @@ def registration_note(promise: Promise, findings: Sequence[Finding] = (), *, pro
             for name, text in rests_on.items()
             if name != "Data fingerprint"  # there is no data yet
         },
+    )
+
+
+def _amended(amendments: Sequence[Amendment]) -> tuple[str, ...]:
+    """One sentence that nobody can take for a first registration."""
+    return tuple(
+        f"This is version {len(amendments) + 1} of the promise, amended on {day(as_of)} in "
+        f"{counted(len(changes), 'field')}. {sentence(f'Reason: {reason}')}"
+        for as_of, reason, changes in amendments[-1:]
+    )
+
+
+def _amendment(amendments: Sequence[Amendment]) -> tuple[Section, ...]:
+    """What this amendment changes; the earlier ones have their own notes and are counted."""
+    if not amendments:
+        return ()
+    rows = changed_fields(amendments[-1:])
+    caption = "What differs from the version before, field by field"
+    before = len(amendments) - 1
+    earlier = (f"{counted(before, 'earlier amendment')} went before this one.",) if before else ()
+    return (
+        Section(
+            title="Amendment",
+            paragraphs=(sentence(f"Reason: {amendments[-1][1]}"), *earlier),
+            tables=(Table(caption=caption, columns=CHANGE_COLUMNS, rows=rows),) if rows else (),
+            essential=True,
+        ),
     )
 
 

@@ -93,10 +93,13 @@ def _information(promise: Promise, evidence: Evidence) -> str:
         return f"Achieved information is {NOT_AVAILABLE}: the check did not run."
     fraction = evidence.number("information", "fraction")
     units, expected = evidence.number("information", "units"), evidence.number("information", "expected_units")
+    suppressed = evidence.get("information", "suppressed")
+    if suppressed:  # the units and the plan are known all the same
+        units, expected = evidence.split_units, promise.plan.expected_units
     reached = (
         f"{percent(fraction, 0)} of the planned information was reached"
         if fraction is not None
-        else f"the share of the planned information is {NOT_AVAILABLE}"
+        else f"the share of the planned information is {NOT_AVAILABLE}{f': {suppressed}' if suppressed else ''}"
     )
     seen = f"{whole(units)} units were seen" if units is not None else f"units seen: {NOT_AVAILABLE}"
     plan = f", {whole(expected)} were expected" if expected is not None else ", how many were expected is not on record"

@@ -27,7 +27,7 @@ from trialflow.memo.words import (
     relative,
     whole,
 )
-from trialflow.spec.experiment import Guardrail, Multiplicity
+from trialflow.spec.experiment import Guardrail, Multiplicity, Policy
 from trialflow.spec.promise import Promise
 
 ROLES = ("secondary", "guardrails", "diagnostics")
@@ -47,7 +47,7 @@ def metrics_section(promise: Promise, evidence: Evidence) -> Section:
     notes = (f"No comparison is available for {listed(missing)}.",) if missing else ()
     return Section(
         title=title,
-        paragraphs=tuple(text for text in (_legend(promise).strip(), *notes) if text),
+        paragraphs=tuple(text for text in (_legend(promise, found).strip(), *notes) if text),
         tables=tables,
         charts=(forest,) if forest else (),
         essential=True,
@@ -60,25 +60,44 @@ def all_comparisons(promise: Promise, evidence: Evidence) -> tuple[Comparison, .
     return (*primary_comparisons(promise, evidence), *others)
 
 
-def _legend(promise: Promise) -> str:
+def _legend(promise: Promise, found: Sequence[Comparison]) -> str:
     analysis = promise.experiment.analysis
     correction = {
         Multiplicity.NONE: "without correction for their number",
         Multiplicity.BONFERRONI: "corrected for their number (Bonferroni)",
         Multiplicity.HOLM: "corrected for their number (Holm)",
     }[analysis.multiplicity]
-    guard = percent(1 - 2 * analysis.guardrail_alpha)
     text = (
         f"Secondary metrics are tested at the final look, {correction}." if promise.experiment.metrics.secondary else ""
     )
     if promise.experiment.metrics.guardrails:
-        text += (
-            f" A guardrail passes when its {guard} interval stays on the right side of its margin; "
-            "to lack a visible loss is not enough."
-        )
+        text += f" {_guardrail_rule(promise, found)} To lack a visible loss is not enough."
     if promise.experiment.metrics.diagnostics:
         text += " Diagnostics explain; no verdict rests on them."
     return text
+
+
+def _guardrail_rule(promise: Promise, found: Sequence[Comparison]) -> str:
+    """When a guardrail passes under the promised policy, and what its interval in the table has to do with it."""
+    analysis = promise.experiment.analysis
+    single = percent(1 - 2 * analysis.guardrail_alpha)
+    if analysis.stopping.policy is Policy.ALWAYS_VALID:
+        return (
+            f"A guardrail passes from the first day on which its {percent(1 - analysis.guardrail_alpha)} interval, which "
+            "may be read on every day and is wider than that of a single look, lies on the right side of its margin."
+        )
+    if analysis.stopping.policy is Policy.FIXED:
+        return (
+            f"A guardrail passes when, at the one look at the end, its {single} interval lies on the right side of its "
+            "margin."
+        )
+    looked = any(one.boundary is not None for one in found if one.role == "guardrail")
+    rest = "" if looked else " This day is no such look: its guardrails stand as the last look left them."
+    return (
+        "A guardrail passes at a planned look at which its distance from the margin, in standard errors, is beyond the "
+        f"boundary of that look (see Power and looks). Early boundaries are wider than the {single} interval shown here, "
+        f"which is that of a single look.{rest}"
+    )
 
 
 def _table(promise: Promise, variant: str, rows: Sequence[Comparison]) -> Table:

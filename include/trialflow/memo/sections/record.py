@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
@@ -37,8 +38,22 @@ class Difference(Protocol):
 Amendment = tuple[date, str, Sequence[Difference]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a person ordered about a running experiment; `kind` is "stopped", "paused", "resumed" or "withdrawn"."""
+
+    kind: str
+    as_of: date
+    by: str = ""
+    reason: str = ""
+
+
 def deviations_section(
-    promise: Promise, evidence: Evidence, looks: Sequence[Look], amendments: Sequence[Amendment]
+    promise: Promise,
+    evidence: Evidence,
+    looks: Sequence[Look],
+    amendments: Sequence[Amendment],
+    orders: Sequence[Order] = (),
 ) -> Section:
     """Everything that is not as first promised."""
     points = []
@@ -53,23 +68,19 @@ def deviations_section(
         sentence(f"{day(as_of)}: the promise was amended in {counted(len(changes), 'field')}. Reason: {reason}")
         for as_of, reason, changes in amendments
     ]
+    points += [_ordered(one) for one in orders]
     points += _restated(looks)
     lock = evidence.findings.get("lock")
     if lock is not None and lock.status in (Status.FAIL, Status.WARN):
         points.append(sentence(lock.headline))
     if evidence.get("effects", "extended"):
         points.append("The promised extension days were used.")
-    rows = tuple(
-        (day(as_of), change.field, _value(change.before), _value(change.after))
-        for as_of, _, changes in amendments
-        for change in changes
-    ) + tuple(
+    rows = changed_fields(amendments) + tuple(
         ("not recorded", *(_value(change.get(key)) for key in ("field", "before", "after")))
         for change in evidence.rows("lock", "differences")
     )
-    columns = ("Amended on", "Field", "Before", "After")
     table = (
-        (Table(caption="What differs from the first promise, field by field", columns=columns, rows=rows),)
+        (Table(caption="What differs from the first promise, field by field", columns=CHANGE_COLUMNS, rows=rows),)
         if rows
         else ()
     )
@@ -82,6 +93,25 @@ def deviations_section(
     return Section(
         title="Deviations from the promise", paragraphs=opening, points=tuple(points), tables=table, essential=True
     )
+
+
+CHANGE_COLUMNS = ("Amended on", "Field", "Before", "After")
+
+
+def changed_fields(amendments: Sequence[Amendment]) -> tuple[tuple[str, ...], ...]:
+    """One row per changed field, under `CHANGE_COLUMNS`."""
+    return tuple(
+        (day(as_of), change.field, _value(change.before), _value(change.after))
+        for as_of, _, changes in amendments
+        for change in changes
+    )
+
+
+def _ordered(order: Order) -> str:
+    """`Stopped on 7 January 2026 by ada: The supplier is gone.`; nobody has to say why they resume."""
+    who = f" by {order.by}" if order.by else ""
+    why = f": {order.reason.strip()}" if order.reason.strip() else ""
+    return sentence(f"{order.kind} on {day(order.as_of)}{who}{why}")
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 (any JSON value)
