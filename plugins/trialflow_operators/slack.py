@@ -25,7 +25,8 @@ class SlackMessenger:
     """Posts through a SlackHook, each key once.
 
     Before anything goes out to a channel or thread, its latest messages are read for keys: a try that was killed between
-    posting and recording has left its message there, and it must not appear twice.
+    posting and recording has left its message there, and it must not appear twice. Each place is read once per round, so
+    rounds must not overlap: Airflow's pool `trialflow_slack` has one slot.
     """
 
     def __init__(self, hook: SlackHook, default_channel: str) -> None:
@@ -101,7 +102,8 @@ class TellOperator(BaseOperator):
 
         delivery = deliver(workspace(), SlackMessenger(SlackHook(slack_conn_id=CONNECTION), default_channel()))
         if delivery.failed:
-            raise AirflowException(f"Not posted, will be tried again: {', '.join(delivery.failed)}")
+            listed = "\n".join(delivery.failed)
+            raise AirflowException(f"Slack did not take every message; these will be tried again:\n{listed}")
         return list(delivery.posted)
 
 

@@ -294,7 +294,9 @@ def test_every_pool_that_a_task_asks_for_is_created(root: Path) -> None:
     names = {
         node.targets[0].id: node.value.value
         for node in nodes
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
     }
     pools = [node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == "pool"]
     assert all(isinstance(pool, ast.Name) for pool in pools), "pools are asked for by the names in base.py"

@@ -36,8 +36,8 @@ class WorkingRuns:
     def missing_dags(self) -> tuple[str, ...]:
         return ()
 
-    def make_pool(self) -> None:
-        self.started.append("pool")
+    def make_pools(self) -> None:
+        self.started.append("pools")
 
     def switch_on(self) -> None:
         self.started.append("switch on")

@@ -51,7 +51,7 @@ def test_a_whole_life_is_replayed_and_told(workspace):
     complete, text = replay(workspace, runs)
     assert complete
     assert runs.started == [
-        "pool",
+        "pools",
         "switch on",
         "preregistration {}",
         "daily_monitoring 2018-01-01 2018-01-01",
@@ -69,7 +69,7 @@ def test_a_second_replay_starts_nothing_and_gives_the_same_numbers(workspace):
     runs.started.clear()
     complete, second = replay(workspace, runs)
     assert complete
-    assert runs.started == ["pool", "switch on"]
+    assert runs.started == ["pools", "switch on"]
     assert "1 of 1 days ran before" in second
     assert findings_line(first) == findings_line(second)
 

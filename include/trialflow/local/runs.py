@@ -25,6 +25,7 @@ DAGS = (
     "notifications",
 )
 POOL = "trialflow"
+SLACK_POOL = "trialflow_slack"
 UNFINISHED = ("queued", "running")
 MAY_WAIT = ("daily_monitoring", "novelty_decay")
 """Scheduled runs of these wait for a live experiment's data, for hours if need be: nobody waits for them here."""
@@ -82,16 +83,19 @@ class Runs:
             if dag["dag_id"] in DAGS:
                 self._paused(dag["dag_id"], paused=False)
 
-    def make_pool(self) -> None:
-        """The pool that bounds heavy tasks, unless there is one: a size that somebody chose stays."""
+    def make_pools(self) -> None:
+        """The pool that bounds heavy tasks and the one for posting, unless they are there: a size somebody chose stays."""
+        slots = int(os.environ.get("TRIALFLOW_POOL_SLOTS") or max(4, os.cpu_count() or 1))
+        self._make_pool(POOL, slots, "Tasks that query the warehouse; the slots bound their memory")
+        self._make_pool(SLACK_POOL, 1, "Tasks that post; one slot, so that no message is posted twice")
+
+    def _make_pool(self, name: str, slots: int, text: str) -> None:
         try:
-            self._rest.get(f"/pools/{POOL}")
+            self._rest.get(f"/pools/{name}")
         except RestError as error:
             if error.status != 404:
                 raise
-            slots = int(os.environ.get("TRIALFLOW_POOL_SLOTS") or max(4, os.cpu_count() or 1))
-            text = "Tasks that query the warehouse; the slots bound their memory"
-            self._rest.send("POST", "/pools", {"name": POOL, "slots": slots, "description": text})
+            self._rest.send("POST", "/pools", {"name": name, "slots": slots, "description": text})
 
     # Starting
 
