@@ -8,6 +8,8 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import BaseOperator, Param
 
+from trialflow_operators.base import SLACK_POOL
+from trialflow_operators.failing import tell_of_failure
 from trialflow_operators.slack import TellOperator
 
 START = datetime(2014, 1, 1, tzinfo=UTC)  # before the oldest sample, so that any of its days can be backfilled
@@ -17,6 +19,7 @@ DEFAULTS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=20),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
+    "on_failure_callback": tell_of_failure,
 }
 
 SLUG_PARAM = Param(None, type=["null", "string"], title="Experiment", description="Slug; only for runs by hand.")
@@ -34,7 +37,7 @@ def tell_and_finish(last: BaseOperator | Any) -> None:
 
     Without the closing task a run whose mapped task failed would count as a success, because its only leaf succeeded.
     """
-    tell = TellOperator(task_id="tell", trigger_rule="all_done")
+    tell = TellOperator(task_id="tell", trigger_rule="all_done", pool=SLACK_POOL)
     done = EmptyOperator(task_id="done", trigger_rule="none_failed")
     before = last if isinstance(last, list) else [last]
     before >> tell

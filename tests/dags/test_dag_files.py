@@ -9,6 +9,8 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
 from tests.dags.conftest import ROOT
+from trialflow_operators.base import SLACK_POOL
+from trialflow_operators.failing import tell_of_failure
 
 DAG_IDS = {
     "preregistration",
@@ -62,6 +64,24 @@ def test_a_failed_task_fails_its_run(bag, dag_id):
     assert leaves[0].trigger_rule == "none_failed"
     assert leaves[0].upstream_task_ids >= {"tell"}
     assert len(leaves[0].upstream_task_ids) >= 2
+
+
+@pytest.mark.parametrize("dag_id", sorted(DAG_IDS))
+def test_only_one_task_at_a_time_posts(bag, dag_id):
+    """tests/deploy and tests/local check that the pool is made with one slot."""
+    posting = [task for task in bag.dags[dag_id].tasks if task.task_type == "TellOperator"]
+    assert [(task.task_id, task.pool) for task in posting] == [("tell", SLACK_POOL)]
+
+
+@pytest.mark.parametrize("dag_id", sorted(DAG_IDS))
+def test_every_task_tells_when_it_fails_also_after_serialisation(bag, dag_id):
+    dag = bag.dags[dag_id]
+    for task in dag.tasks:
+        callbacks = task.partial_kwargs["on_failure_callback"] if task.is_mapped else task.on_failure_callback
+        assert list(callbacks) == [tell_of_failure], task.task_id
+    again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    assert set(again.task_dict) == set(dag.task_dict)
+    assert [task.task_id for task in again.tasks if not task.has_on_failure_callback] == []
 
 
 def test_importing_the_dag_files_loads_nothing_heavy():
