@@ -159,7 +159,6 @@ def variables(place: Site, inherited: Mapping[str, str] | None = None, *, paused
         "PYTHONPATH": include,
         "TRIALFLOW_INCLUDE": include,
         "TRIALFLOW_HOME": str(place.workspace.home),
-        "TRIALFLOW_BASE_URL": place.url,
         "MPLBACKEND": "Agg",
         "NO_COLOR": "1",
         # Sums must come out the same on every machine, and 16 tasks times all cores would only get in each other's way.
