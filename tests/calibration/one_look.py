@@ -25,6 +25,7 @@ from tests.calibration.study import Array, Claim, Generator, Rate, Study
 from trialflow.stats import (
     Alternative,
     Estimate,
+    JointMoments,
     Moments,
     QuantileSummary,
     ValueCounts,
@@ -300,12 +301,51 @@ def _cuped() -> Iterator[Study]:
             block=500,
             blocks=40,
         )
+    yield _new_users()
     yield _cuped_ratio()
 
 
 def kind_mean() -> float:
     """Mean of the lognormal values."""
     return float(np.exp(1.125))
+
+
+def _new_users() -> Study:
+    """Four in ten units have no pre-period, differ from the rest, and gain twice as much from the treatment."""
+    known_share, known_effect, new_effect = 0.6, 0.3, 0.6
+    truth = known_share * known_effect + (1.0 - known_share) * new_effect
+
+    def draw(generator: Generator, runs: int) -> Sequence[Array]:
+        zeroed, flagged, dropped = [], [], []
+        for treated in (0.0, 1.0):
+            known = generator.random((runs, 1000)) < known_share
+            before = known * (5.0 + generator.normal(size=known.shape))
+            effect = np.where(known, known_effect, new_effect)
+            after = 2.0 * ~known + 0.8 * before + generator.normal(size=known.shape) + treated * effect
+            zeroed.append(joint(after, before))
+            flagged.append(joint(after, before, known.astype(float)))
+            n = known.sum(axis=1).astype(float)
+            rows = np.stack([after, before], axis=-1) * known[..., None]
+            dropped.append(JointMoments.from_sums(n, rows.sum(axis=1), np.swapaxes(rows, -1, -2) @ rows))
+        found = []
+        for arms in (flagged, zeroed, dropped):
+            adjusted = adjust(variants(*arms)).moments
+            found.append(holds(difference_in_means(adjusted.take(..., 0), adjusted.take(..., 1)), truth))
+        return found
+
+    return Study(
+        name="cuped, new users",
+        family="CUPED",
+        data="40 % new users with another effect, 1000 / 1000",
+        rates=(
+            Rate(method="indicator of a pre-period", quantity="coverage", promised=0.95),
+            Rate(method="pre-period of 0 for new users", quantity="coverage", promised=0.95),
+            Rate(method="new users left out (wrong)", quantity="coverage", promised=0.95, claim=Claim.MEASURED),
+        ),
+        draw=draw,
+        block=250,
+        blocks=40,
+    )
 
 
 def _cuped_ratio() -> Study:
