@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from trialflow.checks.after_stop import after_stop
 from trialflow.checks.comparing import compare, masked
 from trialflow.checks.comparison import Comparison, number
 from trialflow.checks.completeness import stale_days
@@ -17,7 +18,7 @@ from trialflow.checks.finding import Finding, Status
 from trialflow.checks.history import Checked, History
 from trialflow.checks.ledger import UNREACHABLE, Budget, Series, take_looks
 from trialflow.checks.schedule import BURN_IN_UNITS, Progress, band, efficacy_fractions, efficacy_looks, progress
-from trialflow.spec.experiment import Policy
+from trialflow.spec.experiment import Experiment, Policy
 from trialflow.spec.look import Look, LookPurpose
 from trialflow.spec.promise import Promise
 from trialflow.spec.source import MomentsSource
@@ -128,18 +129,23 @@ def _looks(promise: Promise, summary: Summary, history: History, contrast: Contr
         experiment=promise.slug,
         variant=contrast.variant,
         metric=contrast.metric.name,
-        budget=Budget(
-            purpose=LookPurpose.EFFICACY,
-            alpha=experiment.alpha_per_treatment,
-            sides=2,
-            spending=SpendingFunction.OBRIEN_FLEMING,
-        ),
+        budget=efficacy_budget(experiment),
         estimate=contrast.estimate,
         sign=contrast.metric.direction.sign,
         days=summary.days,
         look_days=efficacy_looks(experiment, extended=extended),
         fractions=efficacy_fractions(experiment, _planned(promise), information, extended=extended),
         history=history,
+    )
+
+
+def efficacy_budget(experiment: Experiment) -> Budget:
+    """What the looks for a benefit may spend in one treatment."""
+    return Budget(
+        purpose=LookPurpose.EFFICACY,
+        alpha=experiment.alpha_per_treatment,
+        sides=2,
+        spending=SpendingFunction.OBRIEN_FLEMING,
     )
 
 
@@ -200,6 +206,7 @@ def effects(promise: Promise, summary: Summary, history: History) -> Checked:
                 "crossed_on": {
                     path.contrast.variant: path.crossed_on.isoformat() if path.crossed_on else None for path in paths
                 },
+                "after_stop": _after_stop(promise, paths, summary.days),
                 "late_crossings": [look.as_of.isoformat() for look in late],
                 "final_day": max((path.progress.final_day for path in paths), default=summary.as_of).isoformat(),
                 "extended": any(path.progress.extended for path in paths),
@@ -209,6 +216,16 @@ def effects(promise: Promise, summary: Summary, history: History) -> Checked:
         ),
         looks=new,
     )
+
+
+def _after_stop(promise: Promise, paths: Sequence[PrimaryPath], days: Sequence[date]) -> list[dict[str, Any]]:
+    if promise.experiment.analysis.stopping.policy is not Policy.GROUP_SEQUENTIAL:
+        return []
+    level = 1.0 - promise.experiment.alpha_per_treatment
+    rows = (
+        after_stop(path.contrast, path.series, days, final_day=path.progress.final_day, level=level) for path in paths
+    )
+    return [row for row in rows if row is not None]
 
 
 def _is_running_total(promise: Promise) -> bool:

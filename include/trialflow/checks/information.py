@@ -8,6 +8,7 @@ from trialflow.checks.comparison import number
 from trialflow.checks.contrasts import information_of
 from trialflow.checks.effects import PrimaryPath
 from trialflow.checks.finding import Finding, Status
+from trialflow.checks.forecast import forecast
 from trialflow.checks.history import Checked
 from trialflow.spec.promise import Promise
 from trialflow.warehouse.summary import Summary
@@ -39,6 +40,7 @@ def information(promise: Promise, summary: Summary, paths: tuple[PrimaryPath, ..
                 "extended": extended,
                 "extension_left": extended and summary.as_of <= promise.experiment.calendar.final_day(),
                 "final": final,
+                "forecast": [row for path in paths if (row := forecast(promise, summary, path)) is not None],
             },
         )
     )

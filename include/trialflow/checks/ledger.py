@@ -110,6 +110,35 @@ def take_looks(
     return Series(taken=tuple(taken), new=tuple(new))
 
 
+def boundaries_ahead(
+    budget: Budget, taken: Sequence[Look], information: Sequence[float], fractions: Sequence[float]
+) -> list[float]:
+    """Boundaries of looks to come, (look,), if they bring this information; inf where nothing can be stopped.
+
+    A forecast: what a look will really spend is settled when it is taken.
+    """
+    past, found = list(taken), []
+    for one, fraction in zip(information, fractions, strict=True):
+        boundary, spent = _spend(budget, past, one, fraction)
+        past.append(
+            Look(
+                experiment="",
+                variant="",
+                metric="",
+                purpose=budget.purpose,
+                as_of=date.max,
+                information=one,
+                alpha_spent=spent,
+                boundary=boundary,
+                z=0.0,
+                crossed=False,
+                data_fingerprint="",
+            )
+        )
+        found.append(np.inf if boundary >= UNREACHABLE else boundary)
+    return found
+
+
 def _spend(budget: Budget, past: Sequence[Look], information: float, fraction: float) -> tuple[float, float]:
     """The boundary of the next look and the alpha spent with it, cumulative.
 

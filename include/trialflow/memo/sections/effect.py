@@ -159,7 +159,7 @@ def effect_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Sect
     chart = _path_chart(promise, evidence)
     return Section(
         title=title,
-        paragraphs=(*about, *readings, _minimum(promise, found)),
+        paragraphs=(*about, *readings, *_after_stop(promise, evidence), _minimum(promise, found)),
         tables=(_effect_table(promise, found),),
         charts=(chart,) if chart else (),
         essential=True,
@@ -170,6 +170,26 @@ SUPPRESSED = (
     "Effects are not shown. The split or the record of this experiment is broken, so a difference between the variants "
     "says nothing about the treatment."
 )
+
+
+def _after_stop(promise: Promise, evidence: Evidence) -> tuple[str, ...]:
+    """Naive and median-unbiased side by side, where looks before the stop can have made the naive one too large."""
+    how = scale(promise, promise.experiment.metrics.primary.metric)
+    said = []
+    for row in evidence.rows("effects", "after_stop"):
+        names = ("naive", "median_unbiased", "lower", "upper", "level", "stagewise_p_value", "looks_before")
+        naive, middle, lower, upper, level, p, before = (real(row.get(name)) for name in names)
+        when = to_day(row.get("stopped_on"))
+        if naive is None or middle is None or level is None or when is None or not before:
+            continue
+        decimals = how.decimals(lower, upper)
+        why = "A benefit was shown early" if row.get("early") else "The last planned look was taken"
+        said.append(
+            f"{why}, on {day(when)}: for {row.get('variant')} the naive estimate of that look is "
+            f"{how.effect(naive, decimals)}, the median-unbiased one {how.effect(middle, decimals)} "
+            f"({percent(level)} interval {how.span(lower, upper, decimals)}, stage-wise {p_value(p)})."
+        )
+    return tuple(said)
 
 
 def _reading(promise: Promise, one: Comparison) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from trialflow.memo.evidence import Evidence
+from trialflow.memo.evidence import Evidence, real, to_day
 from trialflow.memo.memo import Section, Table
 from trialflow.memo.sections.effect import POLICY, scale
 from trialflow.memo.words import (
@@ -104,7 +104,28 @@ def _information(promise: Promise, evidence: Evidence) -> str:
     seen = f"{whole(units)} units were seen" if units is not None else f"units seen: {NOT_AVAILABLE}"
     plan = f", {whole(expected)} were expected" if expected is not None else ", how many were expected is not on record"
     more = " Promised extension days are left." if evidence.get("information", "extension_left") else ""
-    return f"{sentence(reached)} {sentence(seen + plan)}{more}{_planned_units(promise)}"
+    return f"{sentence(reached)} {sentence(seen + plan)}{more}{_planned_units(promise)}{_forecast(evidence)}"
+
+
+def _forecast(evidence: Evidence) -> str:
+    """What the looks to come may bring, while there are any."""
+    said = ""
+    for row in evidence.rows("information", "forecast"):
+        trend, planned = real(row.get("conditional_power")), real(row.get("conditional_power_planned"))
+        if trend is None:
+            continue
+        promised = f", {percent(planned, 0)} if the smallest effect worth having is true" if planned is not None else ""
+        when = to_day(row.get("expected_decision"))
+        said += (
+            f" The chance that {row.get('variant')} still shows a benefit is {percent(trend, 0)} if the effect is what it "
+            f"looks like now{promised}"
+            + (
+                f"; a decision is expected about {day(when)}, on {day(last)} at the latest."
+                if when and (last := to_day(row.get("last_look")))
+                else "."
+            )
+        )
+    return said
 
 
 def _planned_units(promise: Promise) -> str:
