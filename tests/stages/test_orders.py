@@ -8,7 +8,7 @@ import pytest
 
 from tests.stages.worlds import FINAL, SLUG, days
 from trialflow.decision import HoldReason, Verdict
-from trialflow.errors import NotDueError, PromiseError, UnknownExperimentError
+from trialflow.errors import NotDueError, PromiseError
 from trialflow.memo.words import day
 from trialflow.registry import EventKind, Stage
 from trialflow.stages.final_analysis import analyse
@@ -34,8 +34,15 @@ def test_an_unknown_order_is_refused_with_those_that_are_known(begun: Workspace)
 
 
 def test_an_order_about_an_unknown_experiment_is_refused(begun: Workspace) -> None:
-    with pytest.raises(UnknownExperimentError):
+    with pytest.raises(PromiseError, match="slug = nobody_knows: is not registered"):
         order(begun, "nobody_knows", "stop", as_of=STOPPED, by="ada", reason="x")
+
+
+@pytest.mark.parametrize("slug", ["", "nobody_knows"])
+def test_everything_that_an_order_lacks_is_told_at_once(begun: Workspace, slug: str) -> None:
+    with pytest.raises(PromiseError) as refused:
+        order(begun, slug, "stop", as_of=STOPPED, by="ada", reason="")
+    assert {problem.field for problem in refused.value.problems} == {"reason", "slug"}
 
 
 def test_an_order_is_recorded_once_with_the_person_who_gave_it(begun: Workspace) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from trialflow.errors import Problem, PromiseError
 from trialflow.registry import EventKind
+from trialflow.spec.translation import did_you_mean
 from trialflow.stages.workspace import Workspace
 
 ORDERS = {
@@ -18,7 +20,10 @@ NEEDS_REASON = frozenset({"withdraw", "stop", "pause"})
 
 
 def order(workspace: Workspace, slug: str, action: str, *, as_of: date, by: str, reason: str, key: str = "") -> bool:
-    """Record an order; False when it stands already. Raises PromiseError for an unknown action or a missing reason."""
+    """Record an order; False when it stands already.
+
+    Raises PromiseError with all of: an unknown action, a slug that is missing or not registered, a missing reason.
+    """
     problems = []
     if action not in ORDERS:
         cure = f"choose one of {', '.join(ORDERS)}"
@@ -26,7 +31,17 @@ def order(workspace: Workspace, slug: str, action: str, *, as_of: date, by: str,
     if action in NEEDS_REASON and not reason.strip():
         cure = "say why; it is shown in every later memo"
         problems.append(Problem(where="the form", field="reason", value="empty", message="is missing", cure=cure))
-    if problems:
-        raise PromiseError(problems)
-    with workspace.registry() as registry, registry.append(slug) as record:
-        return record.event(ORDERS[action], as_of, key=key, detail={"reason": reason}, by=by)
+    with workspace.registry() as registry:
+        problems += _slug_problems(slug, registry.slugs())
+        if problems:
+            raise PromiseError(problems)
+        with registry.append(slug) as record:
+            return record.event(ORDERS[action], as_of, key=key, detail={"reason": reason}, by=by)
+
+
+def _slug_problems(slug: str, known: Sequence[str]) -> list[Problem]:
+    if slug in known:
+        return []
+    message = "is not registered" if slug else "is missing"
+    cure = did_you_mean(slug, known) if slug else "give the slug of the experiment the order is about"
+    return [Problem(where="the form", field="slug", value=slug or "empty", message=message, cure=cure)]
