@@ -19,20 +19,24 @@ REGISTER = "register"
 
 
 class FindOffersOperator(BaseOperator):
-    """What is to be registered: the filled form or pasted YAML of this run, else every file that is not yet on record."""
+    """What is to be registered: the filled form or pasted YAML of this run, else files that are not yet on record.
+
+    With the slug alone it is the file of that slug. A reason belongs to one promise: without one it needs the slug.
+    """
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return the keyword arguments of one `RegisterOperator` per promise."""
-        from trialflow.stages.preregistration import waiting
+        from trialflow.stages.preregistration import waiting_with
 
         if context["params"].get("action", REGISTER) != REGISTER:
             return []
+        reason = str(context["params"].get("reason") or "").strip()
         fields = {name: value for name, value in context["params"].items() if name not in ORDERS}
         filled = {name: value for name, value in fields.items() if value not in (None, "", [])}
-        if filled:
+        if filled.keys() - {"slug"}:
             return [{"offer": {"where": "the form", "fields": filled}}]
         with refusing():
-            offers = waiting(workspace())
+            offers = waiting_with(workspace(), slug=str(filled.get("slug") or ""), reason=reason)
         return [{"offer": {"where": one.where, "text": one.text, "slug": one.slug}} for one in offers]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 
 import pytest
@@ -79,6 +80,29 @@ def test_a_change_without_a_reason_is_refused_and_with_one_is_an_amendment(works
     assert [difference.field for difference in amendment.differences] == [
         "experiment.metrics.primary.minimum_effect.absolute"
     ]
+
+
+def test_a_reason_without_a_promise_amends_the_file_of_the_named_slug_and_no_other(
+    workspace, run_dag, tmp_path, monkeypatch
+):
+    shutil.copytree(workspace.include, tmp_path / "include", ignore=shutil.ignore_patterns("trialflow", "samples"))
+    monkeypatch.setenv("TRIALFLOW_INCLUDE", str(tmp_path / "include"))
+    slugs = (SLUG, "hillstrom")
+    for path in (tmp_path / "include" / "experiments").glob("*.yaml"):
+        if path.stem not in slugs:
+            path.unlink()
+    assert states(run_dag("preregistration"))["register"] == ["success", "success"]
+    for slug in slugs:
+        path = tmp_path / "include" / "experiments" / f"{slug}.yaml"
+        path.write_text(path.read_text().replace("title: ", "title: Changed, "))
+
+    refused = run_dag("preregistration", conf={"reason": "The title was wrong."})
+    assert states(refused)["find"] == ["failed"]
+    run = run_dag("preregistration", conf={"slug": SLUG, "reason": "The title was wrong."})
+    assert states(run)["register"] == ["success"]
+    with workspace.registry() as registry:
+        assert [one.reason for one in registry.amendments(SLUG)] == ["The title was wrong."]
+        assert registry.amendments("hillstrom") == ()
 
 
 def test_people_can_end_an_experiment_with_a_reason(workspace, run_dag):

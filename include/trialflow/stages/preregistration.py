@@ -21,6 +21,7 @@ from trialflow.spec.parsing import parse_experiment
 from trialflow.spec.plan_document import plan_document
 from trialflow.spec.promise import Plan, Promise
 from trialflow.spec.source import UnitSource
+from trialflow.spec.translation import did_you_mean
 from trialflow.spec.yaml_text import read_page
 from trialflow.stages.telling import amendments_of, keep_memo, message_of
 from trialflow.stages.workspace import Workspace, registered
@@ -170,6 +171,26 @@ def waiting(workspace: Workspace) -> tuple[Offer, ...]:
         for path, text in catalog.experiments()
         if _fingerprint_now(catalog, path.name, text) != known.get(path.stem, "none")
     )
+
+
+def waiting_with(workspace: Workspace, *, slug: str, reason: str) -> tuple[Offer, ...]:
+    """Files to register when nothing is promised in the form: that of one `slug`, or every one that waits.
+
+    Raises PromiseError for a reason without a slug, since it would be recorded for every file that was changed, and for
+    a slug without a file.
+    """
+    if not slug and not reason:
+        return waiting(workspace)
+    if not slug:
+        message = "is given, but not for which experiment: it would amend every file that was changed"
+        cure = "give the slug as well, or paste the promise as YAML"
+        raise PromiseError([Problem(where="the form", field="reason", value=reason, message=message, cure=cure)])
+    files = {path.stem for path, _text in workspace.catalog().experiments()}
+    if slug not in files:
+        cure = f"{did_you_mean(slug, files)}; or fill the form, or paste the promise as YAML"
+        message = f"has no file {slug}.yaml in experiments/"
+        raise PromiseError([Problem(where="the form", field="slug", value=slug, message=message, cure=cure)])
+    return tuple(one for one in waiting(workspace) if one.slug == slug)
 
 
 def _fingerprint_now(catalog: Catalog, where: str, text: str) -> str:
