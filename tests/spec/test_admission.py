@@ -17,6 +17,17 @@ from trialflow.spec.admission import admit
 from trialflow.spec.fingerprint import fingerprint
 
 SHOP = catalog()
+PAST: dict[str, object] = {
+    "calendar.first_day": "2025-03-03",
+    "calendar.last_day": "2025-03-30",
+    "calendar.ramp": [],
+}
+# Three mistakes that have nothing to do with one another.
+THREE: dict[str, object] = {
+    "metrics.secondary.0": "revenu_per_user",
+    "calendar.time_zone": "Europe/Berln",
+    "segments.0.dimension": "devise",
+}
 
 
 def refused(text: str, slug: str | None = None) -> dict[str, Problem]:
@@ -66,8 +77,8 @@ def test_an_unknown_name_does_not_silence_the_rules() -> None:
         # Without the misspelt policy, the looks would seem to belong to no policy.
         ({"analysis.stopping.policy": "group-sequential"}, {"analysis.stopping.policy"}),
         # With replay unreadable, the calendar would seem to lie in the past.
-        ({"replay": "ture", "calendar.first_day": "2025-03-03", "calendar.last_day": "2025-03-30"}, {"replay"}),
-        ({"reply": True, "calendar.first_day": "2025-03-03", "calendar.last_day": "2025-03-30"}, {"reply"}),
+        ({"replay": "ture"} | PAST, {"replay"}),
+        ({"reply": True} | PAST, {"reply"}),
         ({"calendar.maturity_days": ..., "calendar.maturity_day": 6}, {"calendar.maturity_day"}),
         ({"metrics.primary.minimum_effect": {"relativ": 0.02}}, {"metrics.primary.minimum_effect.relativ"}),
         ({"source": ...}, {"source"}),
@@ -77,7 +88,54 @@ def test_a_rule_about_a_faulty_field_stays_silent(changes: dict[str, object], fi
     assert set(refused(changed(EXPERIMENT, changes))) == fields
 
 
-def test_a_document_that_cannot_be_mended_still_tells_its_errors_of_form() -> None:
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("metrics.guardrails.0.margin", ...),
+        ("metrics.primary.minimum_effect", ...),
+        ("calendar.first_day", ...),
+        ("calendar.last_day", ...),
+        ("variants.0.weight", ...),
+        ("variants.0.weight", "half"),
+        ("variants.1.role", "treatmnt"),
+        ("analysis.stopping.looks.0", "x"),
+        ("calendar.ramp.0.day", "soon"),
+        ("calendar.ramp.0.weights.control", -1),
+        ("decision.rollout.1.share", 3),
+        ("metrics.diagnostics.0", 7),
+        ("owner", ...),
+        ("replay", "ture"),
+    ],
+)
+def test_a_faulty_field_silences_no_rule_that_does_not_rest_on_it(field: str, value: object) -> None:
+    problems = problems_with(changed(EXPERIMENT, THREE | {field: value}))
+    assert sorted(problem.field for problem in problems) == sorted([*THREE, field])
+
+
+def test_a_missing_calendar_silences_its_rules_alone() -> None:
+    text = changed(EXPERIMENT, {"calendar": ..., "variants.0.weight": 0.4, "metrics.secondary.0": "revenu_per_user"})
+    assert set(refused(text)) == {"calendar", "variants", "metrics.secondary.0"}
+
+
+def test_what_two_variants_weigh_is_added_up_although_a_role_is_misspelt() -> None:
+    assert set(refused(changed(EXPERIMENT, {"variants.0.role": "contrl", "variants.0.weight": 0.4}))) == {
+        "variants.0.role",
+        "variants",
+    }
+
+
+def test_a_misspelt_guardrail_is_told_although_its_margin_is_missing() -> None:
+    text = changed(EXPERIMENT, {"metrics.guardrails.0": {"metric": "search_eror"}})
+    assert set(refused(text)) == {"metrics.guardrails.0.metric", "metrics.guardrails.0.margin"}
+
+
+@pytest.mark.parametrize("look", [3, 50, "x", 0, 14.5])
+def test_a_bad_look_is_one_problem(look: object) -> None:
+    problems = problems_with(changed(EXPERIMENT, {"analysis.stopping.looks": [look]}))
+    assert [problem.field for problem in problems] == ["analysis.stopping.looks.0"]
+
+
+def test_a_day_that_cannot_be_read_is_told_alone() -> None:
     assert set(refused(changed(EXPERIMENT, {"calendar.first_day": "soon"}))) == {"calendar.first_day"}
 
 

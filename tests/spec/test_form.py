@@ -93,6 +93,12 @@ def test_problems_of_pasted_yaml_keep_their_lines() -> None:
 def test_yaml_and_fields_together_are_refused() -> None:
     found = refused(yaml=EXPERIMENT)
     assert found["title"].message == "is filled although a YAML text is given"
+    assert found["title"].value == repr(FILLED["title"])
+
+
+def test_a_line_that_cannot_be_read_is_one_problem_and_keeps_the_numbers_of_the_others() -> None:
+    found = refused(variants=["control control", "two_tower treatmnt 0.5"])
+    assert set(found) == {"variants.0", "variants.1.role"}
 
 
 def test_an_empty_form_asks_for_everything_at_once() -> None:

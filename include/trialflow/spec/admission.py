@@ -13,6 +13,7 @@ from trialflow.spec.form import field_of_form, page_of_form
 from trialflow.spec.parsing import Reading, read_experiment
 from trialflow.spec.promise import Promise
 from trialflow.spec.rules import problems_of
+from trialflow.spec.rules.rule import touch
 from trialflow.spec.yaml_text import Page, read_page
 
 
@@ -66,30 +67,35 @@ def admit_form(
     return catalog.promise(reading.model, where)
 
 
+def placed(page: Page, slug: str | None = None) -> Experiment | None:
+    """The experiment of a refused page, if what tells whether its layer is free can be read; never to be registered.
+
+    `slug` is the file's name, which counts where the page's own slug cannot be read. Days in the wrong order tell
+    nothing.
+    """
+    reading = read_experiment(page)
+    needed = ("layer", "calendar.first_day", "calendar.last_day", "calendar.max_extension_days")
+    if reading.model is None or any(touch(field, fault) for field in needed for fault in reading.mended):
+        return None
+    if reading.model.calendar.days < 1 or (slug is None and "slug" in reading.mended):
+        return None
+    return reading.model.model_copy(update={"slug": slug}) if slug is not None else reading.model
+
+
 def _beyond_form(
     reading: Reading[Experiment], page: Page, catalog: Catalog, today: date, registered_first_day: date | None
 ) -> Iterable[Problem]:
     """Unknown names and broken rules, with the line each stands in."""
-    if reading.model is None or "replay" in reading.mended:
-        return ()  # nearly every rule depends on `replay`: better silent than wrong
-    promise, unknown = catalog.resolve(reading.model, page.where)
-    broken = problems_of(promise, today=today, where=page.where, registered_first_day=registered_first_day)
-    return [_in_line(problem, page) for problem in (*unknown, *broken) if not _rests_on(problem.field, reading.mended)]
-
-
-def _rests_on(field: str, mended: Iterable[str]) -> bool:
-    """Whether a complaint is about a faulty field, its section, or what stands beside it."""
-    return any(_within(field, fault) or _within(fault, field) or _beside(field, fault) for fault in mended)
-
-
-def _beside(field: str, fault: str) -> bool:
-    section = fault.rpartition(".")[0]
-    # A top-level section holds unrelated things (alpha says nothing about looks), a deeper one belongs together.
-    return _within(field, section) if "." in section else bool(section) and field.rpartition(".")[0] == section
-
-
-def _within(field: str, section: str) -> bool:
-    return bool(section) and (field == section or field.startswith(section + "."))
+    if reading.model is None:
+        return ()
+    promise, found = catalog.resolve(reading.model, page.where)
+    unknown = [problem for problem in found if not any(touch(problem.field, fault) for fault in reading.mended)]
+    named = {(problem.where, problem.field) for problem in unknown}
+    broken = problems_of(
+        promise, today=today, where=page.where, registered_first_day=registered_first_day, mended=reading.mended
+    )
+    once = [problem for problem in broken if (problem.where, problem.field) not in named]
+    return [_in_line(problem, page) for problem in (*unknown, *once)]
 
 
 def _in_line(problem: Problem, page: Page) -> Problem:

@@ -55,7 +55,7 @@ def page_of_form(fields: Mapping[str, Any], where: str) -> Page:
     given = {name: value for name, value in fields.items() if not _empty(value)}
     pasted = given.pop(YAML_FIELD, None)
     if pasted is not None:
-        stated = [name for name in given if name in _BY_NAME]
+        stated = {name: value for name, value in given.items() if name in _BY_NAME}
         page = read_page(str(pasted), where)
         return dataclasses.replace(page, problems=(*page.problems, *_both_ways(stated, where)))
     problems: list[Problem] = []
@@ -96,12 +96,13 @@ def _entries(
         except _LineError as error:
             cure = one.description
             problems.append(_problem(where, f"{one.path}.{index}", line, str(error), cure))
+            yield None  # keeps the place, so that the lines after it keep their numbers
 
 
-def _both_ways(stated: Sequence[str], where: str) -> list[Problem]:
+def _both_ways(stated: Mapping[str, Any], where: str) -> list[Problem]:
     cure = "leave the fields below empty, or the YAML"
     message = "is filled although a YAML text is given"
-    return [_problem(where, name, "a value", message, cure) for name in stated]
+    return [_problem(where, name, value, message, cure) for name, value in stated.items()]
 
 
 def _set_amount(document: dict[str, Any], fields: Mapping[str, Any], where: str, problems: list[Problem]) -> None:

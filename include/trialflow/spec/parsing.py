@@ -14,22 +14,22 @@ from pydantic_core import ErrorDetails
 from trialflow.errors import Problem, PromiseError
 from trialflow.spec.document import Document
 from trialflow.spec.experiment import Experiment
+from trialflow.spec.mending import mend
 from trialflow.spec.metric import Metric
 from trialflow.spec.source import SOURCE_ADAPTER, MomentsSource, Source, UnitSource
-from trialflow.spec.translation import MISSING, UNKNOWN_FIELD, fields_at, nearest, problem_of, without_tag
+from trialflow.spec.translation import MISSING, UNKNOWN_FIELD, problem_of
 from trialflow.spec.yaml_text import Page, read_page, shown, write_yaml
 
 T = TypeVar("T")
-_STAND_IN = "missing"
 _EXPERIMENT = TypeAdapter(Experiment)
 _METRIC = TypeAdapter(Metric)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading(Generic[T]):
-    """What a page gave: the model if it could be made, every problem, and the fields left out to make it.
+    """What a page gave: the model if it could be made, every problem, and the fields mended to make it.
 
-    A model is there in spite of problems when leaving out the faulty fields was enough; then the rules can speak about
+    A model is there in spite of problems when stand-ins for the faulty fields were enough; then the rules can speak about
     the rest in the same breath. It must never be registered.
     """
 
@@ -87,6 +87,8 @@ def _read(page: Page, model: object, adapter: TypeAdapter[T]) -> Reading[T]:
     except ValidationError as error:
         faults = _faults(error)
     problems = _without_echoes(tuple(problem_of(fault, page, model) for fault in faults))
+    unread = {problem.field for problem in page.problems}  # an entry that the form could not read stands as nothing
+    problems = tuple(one for one in problems if one.field not in unread or one.value != shown(None))
     return _mend(page.value, faults, model, adapter, (*page.problems, *problems))
 
 
@@ -111,44 +113,20 @@ def _mend(
     adapter: TypeAdapter[T],
     problems: tuple[Problem, ...],
 ) -> Reading[T]:
-    """Leave out what is faulty until the rest is a model; a reading without one where it cannot be made."""
+    """Let stand-ins take the place of what is faulty until it is a model; a reading without one where none can be."""
     whole = copy.deepcopy(dict(value))
     mended: list[str] = []
     for _ in range(3):
         for fault in faults:
-            path = without_tag(fault["loc"], model)
-            if not _leave_out(whole, path, missing=fault["type"] == "missing"):
+            fields = mend(whole, fault, model)
+            if fields is None:
                 return Reading(model=None, problems=problems)
-            mended += [".".join(str(part) for part in path), *_meant(fault, path, model)]
+            mended += fields
         try:
             return Reading(model=_validated(adapter, whole), problems=problems, mended=tuple(mended))
         except ValidationError as error:
             faults = _faults(error)
     return Reading(model=None, problems=problems)
-
-
-def _leave_out(whole: dict[str, Any], path: tuple[int | str, ...], *, missing: bool) -> bool:
-    """Remove (or stand in for) one field; False where that cannot be done without moving its neighbours."""
-    holder: Any = whole
-    for part in path[:-1]:
-        if isinstance(holder, dict) and part not in holder:
-            return True  # gone already, with the section it stood in
-        holder = holder[part]
-    if not path or not isinstance(holder, dict):
-        return False
-    if missing:
-        holder[str(path[-1])] = _STAND_IN
-    else:
-        holder.pop(str(path[-1]), None)
-    return True
-
-
-def _meant(fault: ErrorDetails, path: tuple[int | str, ...], model: object) -> list[str]:
-    """A misspelt field stands for the one that was meant: rules about that one must stay silent too."""
-    if fault["type"] != "extra_forbidden":
-        return []
-    meant = nearest(str(path[-1]), fields_at(model, fault["loc"][:-1]))
-    return [".".join(str(part) for part in (*path[:-1], meant))] if meant else []
 
 
 def _without_echoes(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -109,7 +109,7 @@ def _words(error: ErrorDetails, path: tuple[int | str, ...], model: object) -> t
 
 
 def _not_allowed(error: ErrorDetails, model: object) -> tuple[str, str]:
-    allowed = _choices(_annotation_at(model, error["loc"]))
+    allowed = _choices(annotation_at(model, error["loc"]))
     listed = ", ".join(allowed) or str(error.get("ctx", {}).get("expected", ""))
     return f"is not one of {listed}", did_you_mean(str(error["input"]), allowed, otherwise="write one of them")
 
@@ -141,7 +141,7 @@ def _meaning(error: ErrorDetails, model: object) -> str:
     """What the field means; for an entry of a list or section, what the nearest field around it means."""
     loc = error["loc"]
     for end in range(len(loc), 0, -1):
-        holder = _annotation_at(model, loc[: end - 1])
+        holder = annotation_at(model, loc[: end - 1])
         meaning = describe(holder.__name__, str(loc[end - 1])) if isinstance(holder, type) else ""
         if meaning:
             return meaning
@@ -150,11 +150,11 @@ def _meaning(error: ErrorDetails, model: object) -> str:
 
 def fields_at(model: object, loc: Sequence[int | str]) -> list[str]:
     """The known fields of the section at a place of a model; none where there is no section."""
-    holder = _annotation_at(model, loc)
+    holder = annotation_at(model, loc)
     return list(holder.model_fields) if isinstance(holder, type) and issubclass(holder, BaseModel) else []
 
 
-def _annotation_at(model: object, loc: Sequence[int | str]) -> object:
+def annotation_at(model: object, loc: Sequence[int | str]) -> object:
     """The type that stands at a place of a model, without Annotated and Optional; None where there is none."""
     current = _bare(model)
     for part in loc:

@@ -39,7 +39,12 @@ def full_weeks(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
     if calendar.days % WEEK:
         message, cure = f"the calendar has {calendar.days} days, not full weeks", _nearest_weeks(promise)
         yield Complaint(field="calendar.last_day", value=calendar.last_day, message=message, cure=cure)
-    if calendar.max_extension_days % WEEK:
+
+
+def extension(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
+    """An extension adds full weeks."""
+    calendar = promise.experiment.calendar
+    if calendar.max_extension_days % WEEK and not promise.experiment.replay:
         message, cure = "is not a number of full weeks", "give a multiple of 7, or 0"
         value = calendar.max_extension_days
         yield Complaint(field="calendar.max_extension_days", value=value, message=message, cure=cure)
@@ -67,24 +72,32 @@ def looks_fit_policy(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
         yield Complaint(field="analysis.stopping.looks", value=list(stopping.looks), message=message, cure=cure)
 
 
-def look_days(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
-    """Looks ascend, come before the final one and close full weeks."""
-    calendar, looks = promise.experiment.calendar, promise.experiment.analysis.stopping.looks
-    if calendar.days < 1 or promise.experiment.analysis.stopping.policy is not Policy.GROUP_SEQUENTIAL:
-        return
+def looks_ascend(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
+    """Looks come in order."""
+    before = None
+    for field, look in _interim_looks(promise):
+        if before is not None and look <= before:
+            message, cure = f"does not come after {before}", "list looks in order"
+            yield Complaint(field=field, value=look, message=message, cure=cure)
+        before = look
+
+
+def looks_before_the_final_one(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
+    """Interim looks come before the final one."""
+    calendar = promise.experiment.calendar
     final = calendar.days + calendar.maturity_days
-    for index, look in enumerate(looks):
-        field = f"analysis.stopping.looks.{index}"
-        if index and look <= looks[index - 1]:
-            yield Complaint(
-                field=field, value=look, message=f"does not come after {looks[index - 1]}", cure="list looks in order"
-            )
+    for field, look in _interim_looks(promise) if calendar.days >= 1 else ():
         if look == final:
             message, cure = "is the final look, which is implied", "leave it out"
             yield Complaint(field=field, value=look, message=message, cure=cure)
         if look > final:
             message, cure = f"lies after the final look on day {final}", f"choose days before {final}"
             yield Complaint(field=field, value=look, message=message, cure=cure)
+
+
+def looks_close_full_weeks(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
+    """Every weekday counts equally often at a look."""
+    for field, look in _interim_looks(promise):
         if look % WEEK and not promise.experiment.replay:
             message, cure = "does not close a full week", "choose multiples of 7"
             yield Complaint(field=field, value=look, message=message, cure=cure)
@@ -100,6 +113,13 @@ def looks_after_maturity(promise: Promise, _: Circumstances) -> Iterator[Complai
     message = f"no unit's window of {metric.name} (to day {metric.window.to_day}) has closed by then"
     cure = f"look on day {metric.window.to_day + 1} at the earliest"
     yield Complaint(field="analysis.stopping.looks.0", value=min(looks), message=message, cure=cure)
+
+
+def _interim_looks(promise: Promise) -> Iterator[tuple[str, int]]:
+    stopping = promise.experiment.analysis.stopping
+    if stopping.policy is Policy.GROUP_SEQUENTIAL:
+        for index, look in enumerate(stopping.looks):
+            yield f"analysis.stopping.looks.{index}", look
 
 
 def _nearest_weeks(promise: Promise) -> str:

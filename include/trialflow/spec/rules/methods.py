@@ -52,6 +52,13 @@ def novelty(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
         )
         cure = f"write horizon_days: {policy.early_days + policy.late_days} or more"
         yield Complaint(field="analysis.novelty.horizon_days", value=policy.horizon_days, message=message, cure=cure)
+
+
+def novelty_within_the_calendar(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
+    """Somebody can be observed for the whole horizon."""
+    policy = promise.experiment.analysis.novelty
+    if policy.policy == "none":
+        return
     final = promise.experiment.calendar.days + promise.experiment.calendar.maturity_days
     if policy.horizon_days > final > 0:
         message, cure = f"is longer than the experiment with its maturity ({final} days)", f"write {final} at most"

@@ -36,4 +36,10 @@ class Complaint:
         return Problem(where=self.where or where, field=self.field, value=value, message=self.message, cure=self.cure)
 
 
+def touch(field: str, fault: str) -> bool:
+    """Whether two dotted fields are the same or one lies within the other; `*` is any entry."""
+    pairs = zip(field.split("."), fault.split("."), strict=False)
+    return all("*" in pair or pair[0] == pair[1] for pair in pairs)
+
+
 Rule = Callable[[Promise, Circumstances], Iterator[Complaint]]

@@ -46,25 +46,40 @@ def weights(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
         yield from _sum(found, "variants")
 
 
-def ramp(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
-    """Steps lie inside the calendar, in order, and each gives the shares of known variants."""
+def ramp_days(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
+    """Steps lie inside the calendar."""
     calendar = promise.experiment.calendar
-    known = [variant.name for variant in promise.experiment.variants]
-    before = None
     for index, step in enumerate(calendar.ramp):
-        field = f"calendar.ramp.{index}"
         if not calendar.first_day <= step.day <= calendar.last_day:
+            field, message = f"calendar.ramp.{index}.day", "lies outside the calendar"
             cure = f"choose a day from {calendar.first_day} to {calendar.last_day}"
-            yield Complaint(field=f"{field}.day", value=step.day, message="lies outside the calendar", cure=cure)
-        if before is not None and step.day <= before:
+            yield Complaint(field=field, value=step.day, message=message, cure=cure)
+
+
+def ramp_order(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
+    """Steps come in order."""
+    steps = promise.experiment.calendar.ramp
+    for index in range(1, len(steps)):
+        if steps[index].day <= steps[index - 1].day:
+            field, message = f"calendar.ramp.{index}.day", f"does not come after {steps[index - 1].day}"
             cure = "order the steps by day, one step per day"
-            yield Complaint(field=f"{field}.day", value=step.day, message=f"does not come after {before}", cure=cure)
-        before = step.day
+            yield Complaint(field=field, value=steps[index].day, message=message, cure=cure)
+
+
+def ramp_names(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
+    """Steps speak of known variants."""
+    known = [variant.name for variant in promise.experiment.variants]
+    for index, step in enumerate(promise.experiment.calendar.ramp):
         for name in step.weights:
             if name not in known:
-                message, cure = "is not a variant of this experiment", did_you_mean(name, known)
-                yield Complaint(field=f"{field}.weights.{name}", value=name, message=message, cure=cure)
-        yield from _sum(step.weights, f"{field}.weights")
+                field, message = f"calendar.ramp.{index}.weights.{name}", "is not a variant of this experiment"
+                yield Complaint(field=field, value=name, message=message, cure=did_you_mean(name, known))
+
+
+def ramp_weights(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
+    """Each step's weights are shares and sum to 1."""
+    for index, step in enumerate(promise.experiment.calendar.ramp):
+        yield from _sum(step.weights, f"calendar.ramp.{index}.weights")
 
 
 def _sum(found: Mapping[str, float], field: str) -> Iterator[Complaint]:
