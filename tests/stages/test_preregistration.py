@@ -113,6 +113,13 @@ class TestABadPromise:
         assert register(benefit, offer(changed), by="ada", today=FIRST, reason="A slip of the pen.").amended
 
 
+def test_a_missing_baseline_is_one_problem(benefit: Workspace) -> None:
+    looks = {"stopping": {"policy": "group_sequential", "looks": [7]}}
+    before_all_visits = date(2025, 6, 1)
+    problems = refusal(benefit, offer(promise(analysis=looks)), today=before_all_visits).problems
+    assert [one.field for one in problems] == ["baselines.views_3d"]
+
+
 def test_an_underpowered_promise_is_told_the_day_by_which_the_traffic_suffices(benefit: Workspace) -> None:
     small = {"primary": {"metric": "views_3d", "minimum_effect": {"relative": 0.08}}}
     fixed = {"stopping": {"policy": "fixed", "looks": None}}
@@ -157,6 +164,15 @@ class TestALayer:
         assert (problem.field, problem.value) == ("layer", "ranking")
         assert SLUG in problem.message
         assert str(LAST) in problem.message
+
+    def test_that_is_taken_is_told_together_with_what_else_is_wrong(self, begun: Workspace) -> None:
+        wrong = promise(slug="second_shop", owner=None, metrics={"primary": {"metric": "vews_3d"}})
+        problems = refusal(begun, offer(wrong)).problems
+        assert sorted(one.field for one in problems) == ["layer", "metrics.primary.metric", "owner"]
+
+    def test_is_not_asked_for_where_its_days_cannot_be_read(self, begun: Workspace) -> None:
+        wrong = promise(slug="second_shop", calendar={"last_day": "soon"})
+        assert [one.field for one in refusal(begun, offer(wrong)).problems] == ["calendar.last_day"]
 
     def test_is_free_for_others_and_for_other_days(self, begun: Workspace) -> None:
         elsewhere = promise(slug="second_shop", layer="search")

@@ -13,10 +13,11 @@ from trialflow.checks.power import Baseline, baselines, plan, power, power_probl
 from trialflow.errors import Problem, PromiseError
 from trialflow.memo import registration_note
 from trialflow.registry import Registered, Registry, Stage
-from trialflow.spec.admission import admit, admit_form
+from trialflow.spec.admission import admit, admit_form, placed
 from trialflow.spec.catalog import Catalog
 from trialflow.spec.experiment import Experiment, Policy
 from trialflow.spec.fingerprint import document, fingerprint
+from trialflow.spec.form import page_of_form
 from trialflow.spec.parsing import parse_experiment
 from trialflow.spec.plan_document import plan_document
 from trialflow.spec.promise import Plan, Promise
@@ -51,7 +52,10 @@ class Offer:
 
 def check(workspace: Workspace, registry: Registry, offer: Offer, *, today: date) -> Accepted:
     """Read and check a promise without storing anything. Raises PromiseError with every problem found."""
-    promise = _admitted(workspace, registry, offer, today)
+    try:
+        promise = _admitted(workspace, registry, offer, today)
+    except PromiseError as error:
+        raise PromiseError([*error.problems, *_collisions_of_refused(registry, offer)]) from error
     experiment = promise.experiment
     made = _planned(workspace, promise, last_known_day(experiment, today))
     others = _others(registry, experiment)
@@ -96,6 +100,16 @@ def _slug_in(text: str) -> str:
     return str(written.get("slug") or "") if isinstance(written, Mapping) else ""
 
 
+def _collisions_of_refused(registry: Registry, offer: Offer) -> tuple[Problem, ...]:
+    """Whether the layer is free, as far as a refused promise tells where and when it would be."""
+    try:
+        page = page_of_form(offer.fields, offer.where) if offer.fields else read_page(offer.text, offer.where)
+    except PromiseError:
+        return ()
+    experiment = placed(page, offer.slug)
+    return collision_problems(experiment, _others(registry, experiment), offer.where) if experiment else ()
+
+
 def _others(registry: Registry, experiment: Experiment) -> list[Experiment]:
     """Promises in force that still hold their layer: neither withdrawn nor retired, or begun again since."""
     return [
@@ -122,6 +136,8 @@ def _planned(workspace: Workspace, promise: Promise, known_through: date) -> Pla
 def _tuning_problems(experiment: Experiment, made: Plan, where: str) -> tuple[Problem, ...]:
     """Policies that must be tuned before data need a plan even in a replay."""
     policy = experiment.analysis.stopping.policy
+    if not experiment.replay:
+        return ()  # then the power asks for the same baseline, once
     if policy is Policy.FIXED or made.of(experiment.metrics.primary.metric) is not None:
         return ()
     return (
