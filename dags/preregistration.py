@@ -33,7 +33,7 @@ ORDER_PARAMS = {
         None,
         type=["null", "string"],
         title="Reason",
-        description="Why a promise on record is changed, or an experiment is ended.",
+        description="Why a promise on record is changed, or an experiment is ended. For a changed file give its slug too.",
         section="Order",
     ),
     "as_of": Param(
