@@ -17,6 +17,7 @@ from trialflow.checks.contrasts import Contrast, contrasts, information_of
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.history import Checked, History
 from trialflow.checks.ledger import UNREACHABLE, Budget, Series, take_looks
+from trialflow.checks.omnibus import omnibus
 from trialflow.checks.schedule import BURN_IN_UNITS, Progress, band, efficacy_fractions, efficacy_looks, progress
 from trialflow.spec.experiment import Experiment, Policy
 from trialflow.spec.look import Look, LookPurpose
@@ -207,6 +208,7 @@ def effects(promise: Promise, summary: Summary, history: History) -> Checked:
                     path.contrast.variant: path.crossed_on.isoformat() if path.crossed_on else None for path in paths
                 },
                 "after_stop": _after_stop(promise, paths, summary.days),
+                "omnibus": _omnibus(promise, summary, paths),
                 "late_crossings": [look.as_of.isoformat() for look in late],
                 "final_day": max((path.progress.final_day for path in paths), default=summary.as_of).isoformat(),
                 "extended": any(path.progress.extended for path in paths),
@@ -226,6 +228,16 @@ def _after_stop(promise: Promise, paths: Sequence[PrimaryPath], days: Sequence[d
         after_stop(path.contrast, path.series, days, final_day=path.progress.final_day, level=level) for path in paths
     )
     return [row for row in rows if row is not None]
+
+
+def _omnibus(promise: Promise, summary: Summary, paths: Sequence[PrimaryPath]) -> list[dict[str, Any]]:
+    """Only at the one look of a fixed horizon: its p-value knows of no other."""
+    fixed = promise.experiment.analysis.stopping.policy is Policy.FIXED
+    known = any(bool(path.contrast.estimate.estimable[-1]) for path in paths)
+    if not fixed or not known or summary.as_of < max(path.progress.final_day for path in paths):
+        return []
+    row = omnibus(promise, summary, promise.experiment.metrics.primary.metric)
+    return [row] if row is not None else []
 
 
 def _is_running_total(promise: Promise) -> bool:

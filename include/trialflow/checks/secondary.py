@@ -12,6 +12,7 @@ from trialflow.checks.comparison import Comparison, number
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.guardrails import guarded_contrasts
 from trialflow.checks.history import Checked
+from trialflow.checks.omnibus import omnibus
 from trialflow.spec.experiment import Multiplicity
 from trialflow.spec.promise import Promise
 from trialflow.stats.moments import Floats
@@ -55,6 +56,7 @@ def secondary(promise: Promise, summary: Summary) -> Checked:
     promised = (*experiment.metrics.secondary, *experiment.metrics.diagnostics)
     missing = [one.metric for one in comparisons if one.estimate is None]
     missing += [name for name in promised if name not in {one.metric for one in comparisons}]
+    known = dict.fromkeys(one.metric for one in comparisons if one.role == "secondary" and one.estimate is not None)
     status = Status.NOT_APPLICABLE if not promised else Status.NO_DATA if missing else Status.PASS
     headline = {
         Status.NOT_APPLICABLE: "The promise names no secondary or diagnostic metric.",
@@ -70,6 +72,7 @@ def secondary(promise: Promise, summary: Summary) -> Checked:
             headline=headline,
             evidence={
                 "comparisons": [one.document() for one in comparisons],
+                "omnibus": [row for name in known if (row := omnibus(promise, summary, name)) is not None],
                 "multiplicity": experiment.analysis.multiplicity.value,
                 "alpha": experiment.analysis.alpha,
             },

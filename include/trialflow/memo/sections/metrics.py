@@ -47,7 +47,7 @@ def metrics_section(promise: Promise, evidence: Evidence) -> Section:
     notes = (f"No comparison is available for {listed(missing)}.",) if missing else ()
     return Section(
         title=title,
-        paragraphs=tuple(text for text in (_legend(promise, found).strip(), *notes) if text),
+        paragraphs=tuple(text for text in (_legend(promise, found).strip(), *notes, _omnibus(evidence)) if text),
         tables=tables,
         charts=(forest,) if forest else (),
         essential=True,
@@ -97,6 +97,15 @@ def _guardrail_rule(promise: Promise, found: Sequence[Comparison]) -> str:
         "A guardrail passes at a planned look at which its distance from the margin, in standard errors, is beyond the "
         f"boundary of that look (see Power and looks). Early boundaries are wider than the {single} interval shown here, "
         f"which is that of a single look.{rest}"
+    )
+
+
+def _omnibus(evidence: Evidence) -> str:
+    """Whether all variants are alike, where there are three or more."""
+    rows = [*evidence.rows("effects", "omnibus"), *evidence.rows("secondary", "omnibus")]
+    said = [f"{row.get('metric')} {p_value(real(row.get('p_value')))} ({row.get('method')})" for row in rows]
+    return (
+        f"Tests that all variants are alike, one for each metric and not corrected: {', '.join(said)}." if said else ""
     )
 
 
