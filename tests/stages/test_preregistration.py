@@ -15,7 +15,20 @@ import pytest
 from scipy.stats import norm
 
 from tests.stages.conftest import Lakes
-from tests.stages.worlds import FIRST, LAST, SLUG, TODAY, begin, days, fill, promise, shop, world, write_experiment
+from tests.stages.worlds import (
+    FINAL,
+    FIRST,
+    LAST,
+    SLUG,
+    TODAY,
+    begin,
+    days,
+    fill,
+    promise,
+    shop,
+    world,
+    write_experiment,
+)
 from trialflow.checks import Status
 from trialflow.errors import LockedError, PromiseError
 from trialflow.registry import EventKind, Stage
@@ -375,7 +388,7 @@ class TestValidation:
         fill(clustered, world(effect=0.25, pre_days=0))
         for day in days(last=date(2026, 1, 6)):
             monitor(clustered, SLUG, day)
-        analyse(clustered, SLUG, date(2026, 1, 18))
+        analyse(clustered, SLUG, FINAL)
         with clustered.registry() as registry:
             assert EventKind.WAIVED in {event.kind for event in registry.events(SLUG)}
             (memo,) = registry.memos(SLUG, kind="decision")
