@@ -67,7 +67,6 @@ with DAG(
         today=TODAY,
         reason="{{ params.reason or '' }}",
         map_index_template="{{ experiment }}",
-        max_active_tis_per_dagrun=1,  # one after the other: two promises that collide must not pass at the same time
         outlets=[REGISTERED],
     ).expand_kwargs(find.output)
     order = OrderOperator(

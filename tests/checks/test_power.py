@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -155,3 +156,24 @@ def test_without_a_plan_the_finding_says_so() -> None:
 def test_a_confidence_sequence_is_tuned_to_the_units_planned() -> None:
     asked = a_promise(analysis={"stopping": {"policy": "always_valid"}}, definitions=[a_metric("value")])
     assert made(asked).tuning_units == 3_140
+
+
+def test_a_guardrail_is_planned_by_the_test_it_will_face() -> None:
+    """Less is better, relative margin: the test weighs control's variance by (1 + δ)², and interim looks cost information."""
+    from trialflow.checks.power import Baseline, plan
+    from trialflow.stats import inflation, non_inferiority_units
+
+    promise = a_promise(
+        metrics={"guardrails": [{"metric": "latency", "margin": {"relative": 0.2}}]},
+        analysis={"stopping": {"policy": "group_sequential", "looks": [7, 14, 21]}},
+    )
+    made = plan(promise, {"latency": Baseline(mean=5.0, std_dev=1.0, origin="test")}, units_per_day=1_000.0).of(
+        "latency"
+    )
+    factor = inflation([0.25, 0.5, 0.75, 1.0], alpha=0.05, power=0.8, sides=1)
+    # (1 + 1.2²) σ² (z_.95 + z_.8)² / margin², by hand: 2.44 × 6.1826 / 1 = 15.09
+    assert made is not None
+    assert made.units_per_variant == math.ceil(15.0855 * factor)
+    assert float(
+        non_inferiority_units(std_dev=1.0, relative=0.2, mean=5.0, direction_sign=-1, alpha=0.05, power=0.8)
+    ) == pytest.approx(15.0855, abs=1e-3)

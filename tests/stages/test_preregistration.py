@@ -400,3 +400,23 @@ class TestValidation:
         validate(begun, SLUG)
         with begun.registry() as registry:
             assert registry.digest(SLUG) == digest
+
+
+def test_two_promises_that_collide_never_get_in_side_by_side(own: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one is registered after this one was checked, and before it is locked."""
+    from trialflow.stages import preregistration
+
+    fill(own, world())
+    checked = preregistration.check
+
+    def overtaken(workspace: Workspace, registry: Any, offered: Offer, *, today: date) -> Any:
+        accepted = checked(workspace, registry, offered, today=today)
+        monkeypatch.setattr(preregistration, "check", checked)
+        register(own, offer(promise(slug="faster_shop")), by="eve", today=TODAY)
+        return accepted
+
+    monkeypatch.setattr(preregistration, "check", overtaken)
+    with pytest.raises(PromiseError, match="faster_shop holds this layer"):
+        register(own, offer(promise()), by="ada", today=TODAY)
+    with own.registry() as registry:
+        assert registry.slugs() == ("faster_shop",)

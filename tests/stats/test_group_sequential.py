@@ -218,3 +218,11 @@ def _seconds_for_a_month() -> float:
     start = time.perf_counter()
     boundaries(equal(28), alpha=0.05)
     return time.perf_counter() - start
+
+
+def test_a_fraction_that_falls_spends_nothing_twice() -> None:
+    bound = boundaries([1.0, 2.0, 3.0], fractions=[0.5, 0.2, 1.0], alpha=0.05)
+    assert bound.alpha_spent.tolist() == sorted(bound.alpha_spent.tolist())
+    assert not bound.z[1] < np.inf
+    exits = exit_probabilities(bound.z, [1.0, 2.0, 3.0])
+    assert (exits.upper + exits.lower).sum() == pytest.approx(0.05, abs=1e-6)

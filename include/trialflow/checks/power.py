@@ -81,7 +81,7 @@ def _metric_plan(promise: Promise, name: str, base: Baseline) -> MetricPlan:
     ratio = _allocation(experiment)
     if name == experiment.metrics.primary.metric:
         minimum = experiment.metrics.primary.minimum_effect.on_scale(base.mean)
-        factor = _inflation(experiment)
+        factor = _inflation(experiment, alpha=experiment.alpha_per_treatment, sides=2)
         needed = units_per_variant(
             std_dev=base.std_dev,
             minimum_effect=minimum,
@@ -97,7 +97,15 @@ def _metric_plan(promise: Promise, name: str, base: Baseline) -> MetricPlan:
     if guardrail is not None:
         margin = guardrail.margin.on_scale(base.mean)
         needed = non_inferiority_units(
-            std_dev=base.std_dev, absolute=margin, alpha=analysis.guardrail_alpha, power=analysis.power, ratio=ratio
+            std_dev=base.std_dev,
+            absolute=guardrail.margin.absolute,
+            relative=guardrail.margin.relative,
+            mean=base.mean,
+            direction_sign=promise.metrics[name].direction.sign,
+            alpha=analysis.guardrail_alpha,
+            power=analysis.power,
+            ratio=ratio,
+            inflation=_inflation(experiment, alpha=analysis.guardrail_alpha, sides=1),
         )
         return _rounded(name, base, margin, math.ceil(needed), None)
     return _rounded(name, base, None, None, None)
@@ -121,7 +129,7 @@ def _allocation(experiment: Experiment) -> float:
     return smallest / experiment.control.weight
 
 
-def _inflation(experiment: Experiment) -> float:
+def _inflation(experiment: Experiment, *, alpha: float, sides: int) -> float:
     """What interim looks cost in information; a confidence sequence is planned like a fixed horizon and says so."""
     stopping = experiment.analysis.stopping
     if stopping.policy is not Policy.GROUP_SEQUENTIAL or not stopping.looks:
@@ -131,9 +139,9 @@ def _inflation(experiment: Experiment) -> float:
     return float(
         inflation(
             fractions,
-            alpha=experiment.alpha_per_treatment,
+            alpha=alpha,
             power=experiment.analysis.power,
-            sides=2,
+            sides=sides,
             spending=SpendingFunction.OBRIEN_FLEMING,
         )
     )

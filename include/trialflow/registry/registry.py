@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from itertools import groupby
@@ -86,8 +86,12 @@ class Registry:
         reason: str = "",
         *,
         as_of: date | None = None,
+        refuse: Callable[[Sequence[StoredPromise]], None] | None = None,
     ) -> Registered:
         """Lock a promise, or record an amendment of it.
+
+        `refuse` is called with all promises in force while nobody else can register, and raises what speaks against this
+        one: two promises that exclude each other never get in side by side.
 
         The fingerprint in force again: nothing is recorded. Other content: with a reason an amendment, without one
         LockedError. `as_of` is the day the event is told for (default: today, UTC); it never decides a stage.
@@ -103,6 +107,9 @@ class Registry:
             now=now,
         )
         with connection.writing(self._engine, slug) as session:
+            if refuse is not None:
+                connection.hold(session.connection(), "registrations")
+                refuse(promises.all_in_force(session))
             return promises.register(session, offered, as_of or now.date())
 
     @contextmanager

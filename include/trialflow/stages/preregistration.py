@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
@@ -12,11 +12,11 @@ from trialflow.checks.finding import Finding
 from trialflow.checks.power import Baseline, baselines, plan, power, power_problems
 from trialflow.errors import Problem, PromiseError
 from trialflow.memo import registration_note
-from trialflow.registry import Registered, Registry, Stage
+from trialflow.registry import Registered, Registry, Stage, StoredPromise
 from trialflow.spec.admission import admit, admit_form, placed
 from trialflow.spec.catalog import Catalog
 from trialflow.spec.experiment import Experiment, Policy
-from trialflow.spec.fingerprint import document, fingerprint
+from trialflow.spec.fingerprint import document, fingerprint, from_document
 from trialflow.spec.form import page_of_form
 from trialflow.spec.parsing import parse_experiment
 from trialflow.spec.plan_document import plan_document
@@ -154,6 +154,7 @@ def _tuning_problems(experiment: Experiment, made: Plan, where: str) -> tuple[Pr
 def register(workspace: Workspace, offer: Offer, *, by: str, today: date, reason: str = "") -> Registered:
     """Check, lock, and record the findings and the registration note. The same promise again changes nothing."""
     with workspace.registry() as registry:
+        seen = {(stored.slug, stored.version) for stored in registry.promises()}
         accepted = check(workspace, registry, offer, today=today)
         promise = accepted.promise
         answer = registry.register(
@@ -164,6 +165,7 @@ def register(workspace: Workspace, offer: Offer, *, by: str, today: date, reason
             by,
             reason,
             as_of=accepted.as_of,
+            refuse=lambda stored: _refuse_newcomers(promise.experiment, stored, seen, offer.where),
         )
         # The message closes the registration: a first try may have been killed between the two transactions.
         key = f"registered|{promise.slug}|{answer.version}"
@@ -175,6 +177,16 @@ def register(workspace: Workspace, offer: Offer, *, by: str, today: date, reason
                 record.memo("registration", accepted.as_of, documents)
                 record.intend(message_of(promise, key, documents))
         return answer
+
+
+def _refuse_newcomers(
+    experiment: Experiment, stored: Sequence[StoredPromise], seen: Container[tuple[str, int]], where: str
+) -> None:
+    """Refuse a collision with a promise that came in while this one was checked."""
+    newcomers = [one for one in stored if (one.slug, one.version) not in seen]
+    problems = collision_problems(experiment, [from_document(one.document).experiment for one in newcomers], where)
+    if problems:
+        raise PromiseError(problems)
 
 
 def waiting(workspace: Workspace) -> tuple[Offer, ...]:

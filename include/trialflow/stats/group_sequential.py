@@ -104,6 +104,7 @@ def boundaries(
     at = np.atleast_1d(positive("information", information))
     time = at / at[-1] if fractions is None else np.broadcast_to(np.asarray(fractions, dtype=np.float64), at.shape)
     spent = alpha_spent(spending, time, alpha, one_or_two("sides", sides), parameter=parameter)
+    spent = np.maximum.accumulate(spent)  # what a look has spent stays spent, should a later fraction fall below it
     return Boundaries(z=spending_boundary(at, spent, sides), alpha_spent=spent)
 
 
