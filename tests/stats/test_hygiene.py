@@ -76,7 +76,7 @@ def test_a_mean_of_a_billion_with_variance_one_is_refused_rather_than_guessed():
     # Summaries are rounded to 12 significant digits: beside a squared mean of 1e18 a variance of 1 is their rounding.
     estimate = difference_in_means(moments(1000, 1e9, 1.0), moments(1000, 1e9 + 0.5, 1.0))
     assert not estimate.estimable
-    assert str(estimate.because) == Gap.NO_VARIATION.reason
+    assert str(estimate.because) == Gap.BELOW_PRECISION.reason
 
 
 def test_a_mean_of_a_hundred_thousand_with_variance_one_is_told_exactly():

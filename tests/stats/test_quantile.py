@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.stats.calibration import assert_rate
 from tests.strategies import SEEDS, same
 from trialflow.errors import StatisticsError
-from trialflow.stats import JointMoments, fixed_horizon
+from trialflow.stats import Gap, JointMoments, fixed_horizon
 from trialflow.stats.quantile import difference_in_quantiles, order_ranks, quantile_of_events, quantile_of_units
 from trialflow.stats.values import ValueCounts
 
@@ -42,7 +42,48 @@ def test_a_quantile_in_a_heap_of_equal_values_has_no_number() -> None:
     heap = quantile_of_units(ValueCounts.from_rows([3] * 90 + [7] * 10), probability=0.5)
     estimate = difference_in_quantiles(heap, heap)
     assert not estimate.estimable
-    assert estimate.because == "no value differs from another"
+    assert estimate.because == Gap.TIES.reason
+
+
+def test_one_variant_in_a_heap_is_enough_to_refuse() -> None:
+    spread = quantile_of_units(ValueCounts.from_rows(lognormal(4)), probability=0.5)
+    heap = quantile_of_units(ValueCounts.from_rows([20.0] * 300 + [21.0] * 100), probability=0.5)
+    for pair in ((spread, heap), (heap, spread)):
+        assert difference_in_quantiles(*pair).because == Gap.TIES.reason
+
+
+def null_rejections(draws: np.ndarray, share: float) -> tuple[np.ndarray, float]:
+    """Of runs (2, run, unit) without an effect: which ones reject, and the share that had a number."""
+    values = np.arange(draws.max() + 1.0)
+    counts = np.apply_along_axis(np.bincount, -1, draws, minlength=len(values)).astype(float)
+    arms = [quantile_of_units(ValueCounts(values=values, counts=one), probability=share) for one in counts]
+    estimate = difference_in_quantiles(*arms)
+    return fixed_horizon(estimate, level=0.95).p_value < 0.05, float(estimate.estimable.mean())
+
+
+def assert_no_more_than_promised(rejected: np.ndarray) -> None:
+    assert rejected.mean() <= 0.05 + 3.0 * np.sqrt(0.05 * 0.95 / len(rejected))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize("mean", [1.5, 3.0, 4.5, 6.0, 8.0, 20.0])
+def test_counts_with_many_ties_reject_no_more_than_promised(mean: float, share: float) -> None:
+    generator = np.random.default_rng(11)
+    rejected, told = null_rejections(generator.negative_binomial(2, 2.0 / (2.0 + mean), size=(2, 1000, 1000)), share)
+    assert_no_more_than_promised(rejected)
+    # A mean of 20 has steps that are small beside the spread: refusing everything would be no cure.
+    assert told > 0.7 if mean == 20.0 else told < 0.9
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize(("zeros", "location"), [(0.2, 1.0), (0.2, 2.0), (0.2, 3.0), (0.6, 1.0), (0.6, 3.0)])
+def test_rounded_amounts_with_many_zeros_reject_no_more_than_promised(
+    zeros: float, location: float, share: float
+) -> None:
+    generator, size = np.random.default_rng(12), (2, 1000, 1000)
+    amounts = np.minimum(np.round(generator.lognormal(location, 1.0, size=size)), 2_000.0)
+    rejected, _ = null_rejections(np.where(generator.random(size) < zeros, 0.0, amounts).astype(int), share)
+    assert_no_more_than_promised(rejected)
 
 
 def test_the_ranks_of_the_worked_definition() -> None:

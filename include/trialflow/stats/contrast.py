@@ -23,13 +23,13 @@ def difference(
     df: Floats,
     known: Bools,
     method: str,
-    unknown: Gap = Gap.TOO_FEW_UNITS,
+    unknown: Gap | NDArray[np.int8] = Gap.TOO_FEW_UNITS,
 ) -> Estimate:
     """Treatment − control of two independent point values with the variances of these values, all of shape S.
 
     `known` says where the inputs mean anything, `dust` how much of the summed variances may be rounding. Where the
     inputs mean nothing, or nothing beyond dust varies, the result is NaN throughout, `estimable` is False and `gap` says
-    why (`unknown` where `known` is False).
+    why (`unknown`, one reason or one per cell, where `known` is False).
     """
     parts = np.broadcast_arrays(control, treatment, control_variance, treatment_variance, dust, df, known)
     control, treatment, control_variance, treatment_variance, dust, df, known = parts
@@ -47,14 +47,22 @@ def difference(
         estimable=estimable,
         scale=Scale.ABSOLUTE,
         method=method,
-        gap=gaps(known=known, finite=finite, estimable=estimable, unknown=unknown),
+        gap=gaps(
+            known=known, finite=finite, estimable=estimable, blurred=(total > 0.0) & (total <= dust), unknown=unknown
+        ),
     )
 
 
-def gaps(*, known: Bools, finite: Bools, estimable: Bools, unknown: Gap = Gap.TOO_FEW_UNITS) -> NDArray[np.int8]:
-    """The code of the reason why there is no number, of shape S: the first of not known, not finite, nothing varies."""
-    conditions = [estimable, ~known, ~finite]
-    return np.select(conditions, [Gap.NONE, unknown, Gap.NO_VALUE], default=Gap.NO_VARIATION).astype(np.int8)
+def gaps(
+    *, known: Bools, finite: Bools, estimable: Bools, blurred: Bools, unknown: Gap | NDArray[np.int8]
+) -> NDArray[np.int8]:
+    """The code of the reason why there is no number, of shape S.
+
+    The first of: not known, not finite, `blurred` (something varies, but by no more than may be rounding), nothing varies.
+    """
+    conditions = [estimable, ~known, ~finite, blurred]
+    reasons = [Gap.NONE, unknown, Gap.NO_VALUE, Gap.BELOW_PRECISION]
+    return np.select(conditions, reasons, default=Gap.NO_VARIATION).astype(np.int8)
 
 
 def masked(values: Floats, estimable: Bools) -> Floats:

@@ -41,6 +41,8 @@ class Gap(IntEnum):
     NO_VARIATION = 3
     INSUFFICIENT_RANKS = 4
     EMPTY_STRATUM = 5
+    TIES = 6
+    BELOW_PRECISION = 7
 
     @property
     def reason(self) -> str:
@@ -55,6 +57,8 @@ _REASONS = {
     Gap.NO_VARIATION: "no value differs from another",
     Gap.INSUFFICIENT_RANKS: "the quantile is too extreme for so few units",
     Gap.EMPTY_STRATUM: "a stratum has units in one variant only",
+    Gap.TIES: "too many units share the same value: the quantile moves in steps",
+    Gap.BELOW_PRECISION: "the spread lies below the precision of the summary",
 }
 
 
