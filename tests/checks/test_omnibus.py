@@ -63,6 +63,34 @@ def test_ratios_are_compared_by_their_linearised_units_and_sharper_after_adjustm
     assert adjusted["statistic"] > plain["statistic"]
 
 
+@pytest.mark.parametrize(
+    ("spread", "value", "reason"),
+    [
+        (0.0, 1.0, "not computed: one variant's values do not vary"),
+        (1.0, np.nan, "not computed: a denominator sums to 0 or a value is not finite"),
+    ],
+)
+def test_a_variant_that_cannot_be_compared_leaves_a_reason_and_no_number(
+    spread: float, value: float, reason: str
+) -> None:
+    generator = np.random.default_rng(1)
+    rows = {name: value * (name == "one") + generator.normal(0.0, 1.0, 60) for name in NAMES}
+    rows["one"] = value + spread * (rows["one"] - value)
+    row = omnibus(three(), summary_of_units(three(), {"value": [rows]}), "value")
+    assert row == {"metric": "value", "method": "Welch's analysis of variance", "reason": reason}
+
+
+def test_shares_that_are_all_nought_leave_a_reason_too() -> None:
+    row = omnibus(
+        three(), summary_of_moments(three(), {"conversion": shares_of([[90.0] * 3], [[0.0] * 3])}), "conversion"
+    )
+    assert row == {
+        "metric": "conversion",
+        "method": "chi-square",
+        "reason": "not computed: no value differs from another",
+    }
+
+
 def test_two_variants_need_no_such_test() -> None:
     summary = summary_of_moments(a_promise(), {"conversion": shares_of([[900.0, 800.0]], [[90.0, 110.0]])})
     assert omnibus(a_promise(), summary, "conversion") is None

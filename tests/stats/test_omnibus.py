@@ -12,6 +12,7 @@ from tests.stats.calibration import assert_rate, normal_moments
 from tests.strategies import Rows, rows, same
 from trialflow.stats import Moments, bonferroni, difference_in_means, dunnett_critical, fixed_horizon
 from trialflow.stats.omnibus import against_control, anova, chi_square_of_shares, dunnett, welch_anova
+from trialflow.stats.results import Gap
 
 GROUPS = st.lists(rows(smallest=3, largest=25), min_size=2, max_size=4)
 
@@ -56,8 +57,56 @@ def test_nothing_to_compare_is_never_significant(test) -> None:
     infinite = Moments(n=np.asarray([5.0, 5.0]), mean=np.asarray([1.0, np.inf]), m2=np.asarray([1.0, np.nan]))
     for moments in (*nothing, infinite):
         found = test(moments)
-        assert found.p_value == 1.0
-        assert found.statistic == 0.0
+        assert not found.estimable
+        assert np.isnan([found.p_value, found.statistic, found.df, found.df_within]).all()
+
+
+UNITS = np.full(3, 5000.0)
+SOUND = Moments(n=UNITS, mean=np.asarray([0.0, 1.0, 1.01]), m2=np.asarray([4e3, 5e3, 5e3]))
+
+
+@pytest.mark.parametrize(
+    ("mean", "m2", "gap"),
+    [
+        ((0.0, 1.0, 1.01), (0.0, 5e3, 5e3), Gap.NO_VARIATION),
+        ((0.0, 1.0, 1.0), (0.0, 0.0, 0.0), Gap.NO_VARIATION),
+        ((0.0, 1.0, 1.0), (50.0, np.nan, 50.0), Gap.NO_VALUE),
+        ((0.0, np.inf, 1.0), (50.0, 50.0, 50.0), Gap.NO_VALUE),
+    ],
+    ids=["one constant", "all constant", "variance missing", "mean infinite"],
+)
+def test_welch_s_test_leaves_no_variant_out_unsaid(mean: tuple[float], m2: tuple[float], gap: Gap) -> None:
+    odd = Moments(n=UNITS, mean=np.asarray(mean), m2=np.asarray(m2))
+    both = Moments(**{name: np.stack([getattr(one, name) for one in (odd, SOUND)]) for name in ("n", "mean", "m2")})
+    found = welch_anova(both)
+    assert found.estimable.tolist() == [False, True]
+    assert found.gap[0] == gap
+    for values in (found.statistic, found.df, found.df_within, found.p_value):
+        assert np.isnan(values).tolist() == [True, False]
+    same(found.p_value[1], welch_anova(SOUND).p_value)
+
+
+def test_a_single_unit_has_no_spread_of_its_own() -> None:
+    single = Moments(n=np.asarray([40.0, 1.0, 40.0]), mean=np.zeros(3), m2=np.asarray([40.0, 0.0, 40.0]))
+    assert welch_anova(single).gap == Gap.TOO_FEW_UNITS
+    assert anova(single).estimable
+
+
+@pytest.mark.parametrize("test", [anova, welch_anova, chi_square_of_shares])
+def test_a_variant_without_units_is_not_compared_whatever_stands_there(test) -> None:
+    shares = Moments.from_proportion(n=[900.0, 800.0], successes=[90.0, 110.0])
+    parts = {name: np.append(getattr(shares, name), value) for name, value in (("n", 0.0), ("mean", np.nan), ("m2", 0))}
+    same(test(Moments(**parts)).p_value, test(shares).p_value)
+
+
+@pytest.mark.parametrize("test", [anova, chi_square_of_shares])
+def test_pooled_tests_take_one_constant_variant_but_none_with_a_missing_value(test) -> None:
+    shares = Moments.from_proportion(n=[100.0, 100.0, 100.0], successes=[0.0, 5.0, 12.0])
+    assert test(shares).estimable
+    assert 0.0 < test(shares).p_value < 0.01
+    missing = Moments(n=shares.n, mean=np.asarray([0.0, np.nan, 0.12]), m2=shares.m2)
+    assert test(missing).gap == Gap.NO_VALUE
+    assert test(Moments.from_proportion(n=[100.0] * 3, successes=[100.0] * 3)).gap == Gap.NO_VARIATION
 
 
 def test_dunnett_agrees_with_scipy_s_simulated_one() -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import chdtrc, chdtri, fdtrc, gammaln, ndtr
 
 from trialflow.stats.arguments import open_share
-from trialflow.stats.contrast import SPREAD_FLOOR, difference
+from trialflow.stats.contrast import SPREAD_FLOOR, difference, masked
 from trialflow.stats.fixed_horizon import critical_value
 from trialflow.stats.means import difference_in_means
 from trialflow.stats.moments import Bools, Floats, Moments
-from trialflow.stats.results import Estimate, Interval
+from trialflow.stats.results import Estimate, Gap, Interval
 
 POOLED = "against control, pooled variance"
 
@@ -21,14 +22,21 @@ POOLED = "against control, pooled variance"
 class OmnibusTest:
     """A test that all variants are alike, each array of shape S; `df_within` is inf for a chi-square.
 
-    Statistic 0 and p = 1 where fewer than two variants can be compared, nothing varies or a value is not finite.
+    Where fewer than two variants have units, too little varies for the test or a value is not finite, all are NaN,
+    `estimable` is False and `gap` holds the code of the reason (a `Gap`).
     """
 
     statistic: Floats
     df: Floats
     df_within: Floats
     p_value: Floats
+    gap: NDArray[np.int8]
     method: str
+
+    @property
+    def estimable(self) -> Bools:
+        """Where there is a number, S."""
+        return np.asarray(self.gap == Gap.NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,63 +48,83 @@ class ManyToOne:
     critical: Floats
 
 
-@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
+@np.errstate(invalid="ignore", over="ignore")  # values that are not finite end as "no number"
 def welch_anova(moments: Moments) -> OmnibusTest:
     """Equality of k means from S + (variants,), variances as they are (Welch, Biometrika 38, 1951).
 
-    For two variants F is the square of Welch's t. Variants with fewer than two units or without variation do not count.
+    For two variants F is the square of Welch's t. Variants without units do not count; one with a single unit, without
+    variation or with a value that is not finite leaves no test, as its mean can be weighed against no other.
     """
-    variance = np.maximum(moments.variance, 0.0)
-    used = (moments.n >= 2.0) & (variance > SPREAD_FLOOR * moments.mean**2)
-    weight = np.where(used, moments.n / np.where(used, variance, 1.0), 0.0)
-    whole = weight.sum(axis=-1)
-    k = used.sum(axis=-1)
-    some = k >= 2
-    safe = np.where(some, whole, 1.0)
-    centre = (weight * moments.mean).sum(axis=-1) / safe
-    between = (weight * (moments.mean - centre[..., None]) ** 2).sum(axis=-1)
-    groups = np.where(some, k, 2)
-    rest = np.where(used, (1.0 - weight / safe[..., None]) ** 2 / np.where(used, moments.n - 1.0, 1.0), 0.0).sum(
-        axis=-1
-    )
+    counted, finite = _counted(moments), _finite(moments)
+    n = np.where(counted, moments.n, 0.0)
+    mean = np.where(counted, moments.mean, 0.0)
+    k = counted.sum(axis=-1)
+    varies = moments.variance > SPREAD_FLOOR * mean**2
+    known = (k >= 2) & (~counted | ~(n < 2.0)).all(axis=-1)
+    sound = known & finite & (~counted | varies).all(axis=-1)
+    used = counted & sound[..., None]
+    weight = np.where(used, n / np.where(used, moments.variance, 1.0), 0.0)
+    whole = np.where(sound, weight.sum(axis=-1), 1.0)
+    centre = (weight * mean).sum(axis=-1) / whole
+    between = (weight * (mean - centre[..., None]) ** 2).sum(axis=-1)
+    groups = np.where(sound, k, 2)
+    share = weight / whole[..., None]
+    rest = np.where(used, (1.0 - share) ** 2 / np.where(used, n - 1.0, 1.0), 0.0).sum(axis=-1)
     statistic = between / (groups - 1) / (1.0 + 2.0 * (groups - 2) * rest / (groups**2 - 1))
     within = (groups**2 - 1) / (3.0 * np.where(rest > 0.0, rest, 1.0))
-    return _f_test(statistic, np.asarray(groups - 1.0), within, some, "Welch's analysis of variance")
+    finite = finite & np.isfinite(statistic)
+    return _f_test(
+        statistic, groups - 1.0, within, _gap(known, finite, sound & finite), method="Welch's analysis of variance"
+    )
 
 
-@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
+@np.errstate(invalid="ignore", over="ignore")  # values that are not finite end as "no number"
 def anova(moments: Moments) -> OmnibusTest:
     """Equality of k means from S + (variants,) with one variance for all (Fisher 1925).
 
-    Only right where variances or sizes are alike; `welch_anova` needs neither.
+    Only right where variances or sizes are alike; `welch_anova` needs neither. A variant may be constant, not all.
     """
-    n, used = moments.n, moments.n > 0.0
-    total, k = n.sum(axis=-1), used.sum(axis=-1)
-    centre = (n * moments.mean).sum(axis=-1) / np.where(total > 0.0, total, 1.0)
-    between = np.where(used, n * (moments.mean - centre[..., None]) ** 2, 0.0).sum(axis=-1)
-    inside = np.maximum(moments.m2, 0.0).sum(axis=-1)
-    df, df_within = np.maximum(k - 1.0, 0.0), total - k
-    some = (df > 0.0) & (df_within > 0.0) & (inside > SPREAD_FLOOR * (n * moments.mean**2).sum(axis=-1))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    counted, finite = _counted(moments), _finite(moments)
+    n, mean, m2 = (np.where(counted, part, 0.0) for part in (moments.n, moments.mean, moments.m2))
+    total, k = n.sum(axis=-1), counted.sum(axis=-1)
+    centre = (n * mean).sum(axis=-1) / np.where(total > 0.0, total, 1.0)
+    between = (n * (mean - centre[..., None]) ** 2).sum(axis=-1)
+    inside = np.maximum(m2, 0.0).sum(axis=-1)
+    df, df_within = k - 1.0, total - k
+    known = (df > 0.0) & ~(df_within <= 0.0)
+    with np.errstate(divide="ignore"):
         statistic = (between / df) / (inside / df_within)
-    return _f_test(statistic, df, df_within, some, "analysis of variance")
+    varies = inside > SPREAD_FLOOR * (n * mean**2).sum(axis=-1)
+    finite = finite & (np.isfinite(statistic) | ~varies)
+    return _f_test(
+        statistic, df, df_within, _gap(known, finite, known & finite & varies), method="analysis of variance"
+    )
 
 
-@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
+@np.errstate(invalid="ignore", over="ignore")  # values that are not finite end as "no number"
 def chi_square_of_shares(moments: Moments) -> OmnibusTest:
-    """Equality of k proportions from S + (variants,): Pearson's chi-square of the k × 2 table, no correction."""
-    n = moments.n
-    total = n.sum(axis=-1)
-    share = (n * moments.mean).sum(axis=-1) / np.where(total > 0.0, total, 1.0)
+    """Equality of k proportions from S + (variants,): Pearson's chi-square of the k × 2 table, no correction.
+
+    A variant may have the share 0 or 1, but not all of them the same.
+    """
+    counted = _counted(moments)
+    n, mean = np.where(counted, moments.n, 0.0), np.where(counted, moments.mean, 0.0)
+    total, k = n.sum(axis=-1), counted.sum(axis=-1)
+    share = (n * mean).sum(axis=-1) / np.where(total > 0.0, total, 1.0)
     spread = share * (1.0 - share)
-    k = (n > 0.0).sum(axis=-1)
-    some = (k >= 2) & (spread > 0.0) & np.isfinite(moments.mean).all(axis=-1)
-    away = np.where(n > 0.0, n * (moments.mean - share[..., None]) ** 2, 0.0).sum(axis=-1)
-    statistic = np.where(some, away / np.where(spread > 0.0, spread, 1.0), 0.0)
-    df = np.maximum(k - 1.0, 0.0)
-    p_value = np.where(some, chdtrc(np.where(some, df, 1.0), statistic), 1.0)
+    varies = spread > SPREAD_FLOOR * share**2
+    known, finite = k >= 2, np.isfinite(n + mean).all(axis=-1)
+    gap = _gap(known, finite, known & finite & varies)
+    estimable = gap == Gap.NONE
+    statistic = (n * (mean - share[..., None]) ** 2).sum(axis=-1) / np.where(varies, spread, 1.0)
+    df = k - 1.0
     return OmnibusTest(
-        statistic=statistic, df=df, df_within=np.full_like(df, np.inf), p_value=p_value, method="chi-square"
+        statistic=masked(statistic, estimable),
+        df=masked(df, estimable),
+        df_within=masked(np.full(np.shape(df), np.inf), estimable),
+        p_value=masked(chdtrc(np.where(estimable, df, 1.0), np.where(estimable, statistic, 0.0)), estimable),
+        gap=gap,
+        method="chi-square",
     )
 
 
@@ -146,11 +174,35 @@ def dunnett(estimate: Estimate, *, level: float) -> ManyToOne:
     )
 
 
-def _f_test(statistic: Floats, df: Floats, within: Floats, some: Bools, method: str) -> OmnibusTest:
-    some = some & np.isfinite(statistic) & np.isfinite(within)
-    value = np.where(some, statistic, 0.0)
-    p_value = np.where(some, fdtrc(np.where(some, df, 1.0), np.where(some, within, 1.0), value), 1.0)
-    return OmnibusTest(statistic=value, df=df, df_within=within, p_value=p_value, method=method)
+def _counted(moments: Moments) -> Bools:
+    """The variants with units; a number of units that is not finite is not "none"."""
+    return np.asarray(moments.n != 0.0)
+
+
+def _finite(moments: Moments) -> Bools:
+    """Where no variant with units has a value that is not finite, S."""
+    values = np.isfinite(moments.n) & np.isfinite(moments.mean) & np.isfinite(moments.m2)
+    return np.asarray((values | ~_counted(moments)).all(axis=-1))
+
+
+def _gap(known: Bools, finite: Bools, estimable: Bools) -> NDArray[np.int8]:
+    """The first of: a number, too few units, a value that is not finite, nothing varies."""
+    codes = [Gap.NONE, Gap.TOO_FEW_UNITS, Gap.NO_VALUE]
+    conditions = [np.asarray(one) for one in (estimable, ~known, ~finite)]
+    return np.select(conditions, codes, default=Gap.NO_VARIATION).astype(np.int8)
+
+
+def _f_test(statistic: Floats, df: Floats, within: Floats, gap: NDArray[np.int8], *, method: str) -> OmnibusTest:
+    some = gap == Gap.NONE
+    p_value = fdtrc(np.where(some, df, 1.0), np.where(some, within, 1.0), np.where(some, statistic, 0.0))
+    return OmnibusTest(
+        statistic=masked(statistic, some),
+        df=masked(df, some),
+        df_within=masked(within, some),
+        p_value=masked(p_value, some),
+        gap=gap,
+        method=method,
+    )
 
 
 # The control's error, in steps fine enough for a control ten times smaller than its treatments.

@@ -103,7 +103,8 @@ def _guardrail_rule(promise: Promise, found: Sequence[Comparison]) -> str:
 def _omnibus(evidence: Evidence) -> str:
     """Whether all variants are alike, where there are three or more."""
     rows = [*evidence.rows("effects", "omnibus"), *evidence.rows("secondary", "omnibus")]
-    said = [f"{row.get('metric')} {p_value(real(row.get('p_value')))} ({row.get('method')})" for row in rows]
+    found = [(row, str(row.get("reason") or p_value(real(row.get("p_value"))))) for row in rows]
+    said = [f"{row.get('metric')} {result} ({row.get('method')})" for row, result in found]
     return (
         f"Tests that all variants are alike, one for each metric and not corrected: {', '.join(said)}." if said else ""
     )
