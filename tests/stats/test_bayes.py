@@ -106,6 +106,14 @@ def test_an_empty_variant_keeps_its_prior_and_a_missing_effect_its_mark() -> Non
         assert np.isnan(value).tolist() == [True, False]
 
 
+def test_missing_shares_are_marked() -> None:
+    missing = Moments(n=np.asarray([10.0, 10.0]), mean=np.asarray([0.3, np.nan]), m2=np.asarray([2.1, np.nan]))
+    found = compare_shares(beta(3, 7), beta_posterior(missing))
+    assert found.estimable.tolist() == [True, False]
+    for value in (found.difference, found.probability_better, found.loss_of_treatment, found.interval.upper):
+        assert np.isnan(value).tolist() == [False, True]
+
+
 @pytest.mark.parametrize("prior", [0.0, -1.0, np.nan])
 def test_a_prior_that_is_none_is_refused(prior: float) -> None:
     with pytest.raises(StatisticsError):

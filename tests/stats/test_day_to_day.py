@@ -58,6 +58,7 @@ def test_days_without_a_number_are_left_out():
     gaps = day_to_day([np.nan, 1.0, 2.0, 9.0, 6.0], [1.0, 1.0, 0.5, 0.0, 1.0])
     assert (gaps.days, gaps.statistic) == (full.days, full.statistic)
     assert day_to_day([], []).days == 0
+    assert [day_to_day([1.0] * days, [1.0] * days).estimable for days in (0, 1, 2)] == [False, False, True]
     with pytest.raises(StatisticsError):
         day_to_day([1.0, 2.0], [1.0])
 

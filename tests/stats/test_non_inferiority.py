@@ -66,6 +66,14 @@ def test_no_number_is_missing_without_a_mark(control: JointMoments, treatment: J
     assert_marked(margin_contrast(estimate, direction_sign=sign, relative=0.05))
 
 
+def test_a_margin_of_all_of_control_against_a_constant_treatment_says_that_nothing_varies() -> None:
+    control = Moments.from_variance(n=[50.0, 50.0, 0.0], mean=[1.0, 1.0, 0.0], variance=[1.0, 1.0, 0.0])
+    treatment = Moments.from_variance(n=[50.0] * 3, mean=[2.0] * 3, variance=[0.0, 1.0, 1.0])
+    contrast = margin_contrast(difference_in_means(control, treatment), direction_sign=1, relative=1.0)
+    assert contrast.estimable.tolist() == [False, True, False]
+    assert contrast.because.tolist() == ["no value differs from another", "", "a variant has too few units"]
+
+
 def test_the_guardrail_that_a_point_ratio_lets_pass_is_caught() -> None:
     # Latency 200 → 240 ms, less is better: "ratio below .95 is a violation" sees nothing.
     control = Moments.from_variance(n=1000.0, mean=200.0, variance=900.0)

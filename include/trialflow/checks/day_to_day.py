@@ -32,6 +32,7 @@ def varies(promise: Promise, summary: Summary) -> Checked:
         return _checked(promise, summary, status, f"Not judged: {reason or 'the metric has no rows'}.", [])
     days = replace(summary, metrics=(replace(found, moments=_by_day(found.moments)),))
     rows: list[dict[str, Any]] = []
+    judged: list[dict[str, Any]] = []
     for contrast in contrasts(promise, days, found.metric):
         result = day_to_day(
             np.where(contrast.unadjusted.estimable, contrast.unadjusted.estimate, np.nan), contrast.unadjusted.std_error
@@ -48,7 +49,8 @@ def varies(promise: Promise, summary: Summary) -> Checked:
                 "hac_std_error": number(result.hac_std_error),
             }
         )
-    judged = [row for row in rows if row["days"] >= FEWEST_DAYS and row["p_value"] is not None]
+        if result.estimable and result.days >= FEWEST_DAYS:
+            judged.append(rows[-1])
     odd = [row for row in judged if row["p_value"] < ALPHA]
     if not judged:
         text = f"Not judged: fewer than {FEWEST_DAYS} days have an effect of their own."

@@ -101,7 +101,7 @@ def compare_shares(control: BetaPosterior, treatment: BetaPosterior, *, level: f
         loss_of_treatment=np.asarray((weight * slope * below_b * above_a).sum(axis=-1)),
         loss_of_control=np.asarray((weight * slope * below_a * above_b).sum(axis=-1)),
         interval=Interval(lower=ends[0], upper=ends[1], level=level),
-        estimable=np.ones(a.alpha.shape, dtype=np.bool_),
+        estimable=np.asarray(np.isfinite(better) & np.isfinite(std_dev)),
         method="beta-binomial, not stop-safe",
     )
 

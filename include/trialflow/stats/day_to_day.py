@@ -26,7 +26,8 @@ class DayToDay:
 
     `statistic` is Cochran's Q on `df` degrees of freedom, `dispersion` = Q / df (1 where the standard errors are right).
     `std_error` is that of the weighted mean under independence, `hac_std_error` the one that the days themselves show,
-    robust to unequal spread and to `lags` days of autocorrelation (NaN below FEWEST_DAYS days).
+    robust to unequal spread and to `lags` days of autocorrelation (NaN below FEWEST_DAYS days). Below two days nothing
+    can be compared, and `estimable` is False.
     """
 
     days: int
@@ -38,6 +39,11 @@ class DayToDay:
     dispersion: float
     hac_std_error: float
     lags: int
+
+    @property
+    def estimable(self) -> bool:
+        """Whether there are days to compare, and so a statistic and a p-value."""
+        return self.days > 1 and math.isfinite(self.p_value)
 
 
 def day_to_day(effects: ArrayLike, std_errors: ArrayLike) -> DayToDay:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trialflow.errors import StatisticsError
 from trialflow.stats.arguments import not_negative
 from trialflow.stats.contrast import masked
-from trialflow.stats.moments import Floats
-from trialflow.stats.results import Estimate
+from trialflow.stats.moments import Bools, Floats
+from trialflow.stats.results import Estimate, Gap
 
 
 def margin_contrast(
@@ -56,5 +57,12 @@ def margin_contrast(
         estimable=estimable,
         scale=estimate.scale,
         method=f"{estimate.method}, non-inferiority",
-        gap=estimate.gap,
+        gap=_gap(estimate, std_error, estimable),
     )
+
+
+def _gap(estimate: Estimate, std_error: Floats, estimable: Bools) -> NDArray[np.int8]:
+    """The estimate's own gap, and the one that the margin makes: all of the control's variance may fall away."""
+    before = Gap.NO_VALUE if estimate.gap is None else estimate.gap
+    margin = np.where(std_error == 0.0, Gap.NO_VARIATION, Gap.NO_VALUE)
+    return np.where(estimable, Gap.NONE, np.where(estimate.estimable, margin, before)).astype(np.int8)
