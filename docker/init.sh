@@ -15,7 +15,6 @@ trialflow samples
 
 echo "trialflow-init: the pool that heavy tasks share, and the one for posting"
 airflow pools set trialflow "${TRIALFLOW_POOL_SLOTS}" "Tasks that query the warehouse; the slots bound their memory"
-airflow pools set trialflow_slack 1 "Tasks that post; one slot, so that no message is posted twice"
 
 echo "trialflow-init: the first login"
 python "$(dirname "${BASH_SOURCE[0]}")/set_admin_password.py"

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from trialflow.stages.workspace import Workspace
 
 POOL = "trialflow"
-SLACK_POOL = "trialflow_slack"  # one slot: two rounds of posting at once could post a message twice
 
 
 def workspace() -> Workspace:

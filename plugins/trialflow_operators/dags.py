@@ -8,7 +8,6 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import BaseOperator, Param
 
-from trialflow_operators.base import SLACK_POOL
 from trialflow_operators.failing import tell_of_failure
 from trialflow_operators.slack import TellOperator
 
@@ -37,7 +36,7 @@ def tell_and_finish(last: BaseOperator | Any) -> None:
 
     Without the closing task a run whose mapped task failed would count as a success, because its only leaf succeeded.
     """
-    tell = TellOperator(task_id="tell", trigger_rule="all_done", pool=SLACK_POOL)
+    tell = TellOperator(task_id="tell", trigger_rule="all_done")
     done = EmptyOperator(task_id="done", trigger_rule="none_failed")
     before = last if isinstance(last, list) else [last]
     before >> tell

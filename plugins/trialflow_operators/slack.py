@@ -26,7 +26,7 @@ class SlackMessenger:
 
     Before anything goes out to a channel or thread, its latest messages are read for keys: a try that was killed between
     posting and recording has left its message there, and it must not appear twice. Each place is read once per round, so
-    rounds must not overlap: Airflow's pool `trialflow_slack` has one slot.
+    rounds must not overlap: `deliver` holds the record's lock.
     """
 
     def __init__(self, hook: SlackHook, default_channel: str) -> None:

@@ -9,7 +9,6 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
 from tests.dags.conftest import ROOT
-from trialflow_operators.base import SLACK_POOL
 from trialflow_operators.failing import tell_of_failure
 
 DAG_IDS = {
@@ -64,13 +63,6 @@ def test_a_failed_task_fails_its_run(bag, dag_id):
     assert leaves[0].trigger_rule == "none_failed"
     assert leaves[0].upstream_task_ids >= {"tell"}
     assert len(leaves[0].upstream_task_ids) >= 2
-
-
-@pytest.mark.parametrize("dag_id", sorted(DAG_IDS))
-def test_only_one_task_at_a_time_posts(bag, dag_id):
-    """tests/deploy and tests/local check that the pool is made with one slot."""
-    posting = [task for task in bag.dags[dag_id].tasks if task.task_type == "TellOperator"]
-    assert [(task.task_id, task.pool) for task in posting] == [("tell", SLACK_POOL)]
 
 
 @pytest.mark.parametrize("dag_id", sorted(DAG_IDS))

@@ -135,11 +135,9 @@ def test_the_init_script_migrates_the_registry_into_its_own_database(started: Ho
     assert leaked.stdout.strip() == "0"
 
 
-def test_the_init_script_creates_the_pools_and_the_login(started: Host) -> None:
+def test_the_init_script_creates_the_pool_and_the_login(started: Host) -> None:
     slots = started.query("airflow", "airflow", "SELECT slots FROM slot_pool WHERE pool = 'trialflow'")
     assert slots.stdout.strip() == started.secrets["TRIALFLOW_POOL_SLOTS"]
-    posting = started.query("airflow", "airflow", "SELECT slots FROM slot_pool WHERE pool = 'trialflow_slack'")
-    assert posting.stdout.strip() == "1"
     passwords = json.loads((started.home / "auth" / "passwords.json").read_text())
     assert passwords == {"admin": started.secrets["TRIALFLOW_ADMIN_PASSWORD"]}
 

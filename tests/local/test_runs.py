@@ -118,12 +118,12 @@ def test_a_pool_that_is_there_keeps_its_size():
     assert sent(standin) == []
 
 
-def test_a_pool_that_is_missing_is_made_and_posting_gets_one_slot(monkeypatch):
+def test_a_pool_that_is_missing_is_made(monkeypatch):
     monkeypatch.setenv("TRIALFLOW_POOL_SLOTS", "3")
     with serving(lambda asked: (404, {"detail": "?"}) if asked.method == "GET" else (201, {})) as standin:
         runs(standin).make_pools()
     made = [(one.body["name"], one.body["slots"]) for one in standin.asked if one.method == "POST"]
-    assert made == [("trialflow", 3), ("trialflow_slack", 1)]
+    assert made == [("trialflow", 3)]
 
 
 def test_a_dag_file_that_cannot_be_imported_is_told_with_its_traceback():

@@ -160,3 +160,25 @@ def test_databases_that_cannot_keep_the_promise_are_refused(other: str) -> None:
 
 def test_the_spelling_of_airflows_connections_is_understood() -> None:
     assert engine_of("postgres://somewhere/base").url.drivername == "postgresql"
+
+
+def test_one_lock_is_held_by_one_at_a_time(url: str) -> None:
+    """Rounds of reading, waiting and writing never overlap, in threads as in processes."""
+    import time
+    from concurrent.futures import ThreadPoolExecutor
+
+    from trialflow.registry import Registry
+
+    Registry.open(url).close()
+    trace: list[str] = []
+
+    def round_of(number: int) -> None:
+        with Registry.open(url) as registry, registry.alone("outbox"):
+            trace.append(f"in {number}")
+            time.sleep(0.05)
+            trace.append(f"out {number}")
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(round_of, range(4)))
+    entered = [step.split()[1] for step in trace[::2]]
+    assert trace == [step for number in entered for step in (f"in {number}", f"out {number}")]

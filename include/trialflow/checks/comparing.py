@@ -13,6 +13,9 @@ from trialflow.stats.moments import Floats
 from trialflow.stats.relative import relative_effect
 from trialflow.stats.results import Estimate, Gap
 
+# Gaps whose own words say more than counts of units do.
+TOLD_AS_THEY_ARE = frozenset({Gap.INSUFFICIENT_RANKS, Gap.TIES, Gap.BELOW_PRECISION})
+
 
 def at_day(estimate: Estimate, index: int) -> Estimate:
     """One day of a path, as arrays of shape ()."""
@@ -64,8 +67,8 @@ def compare(
         level=level,
     )
     if not bool(now.estimable):
-        ranks = now.gap is not None and int(now.gap) == Gap.INSUFFICIENT_RANKS
-        return replace(base, why_not=Gap.INSUFFICIENT_RANKS.reason if ranks else why_not(base))
+        gap = Gap(int(now.gap)) if now.gap is not None else None
+        return replace(base, why_not=gap.reason if gap in TOLD_AS_THEY_ARE else why_not(base))
     fixed = fixed_horizon(now, level=level)
     half = float(fixed.interval.upper - now.estimate) if critical is None else critical * float(now.std_error)
     reach = half / float(now.std_error) if float(now.std_error) > 0 else 0.0

@@ -25,13 +25,12 @@ DAGS = (
     "notifications",
 )
 POOL = "trialflow"
-SLACK_POOL = "trialflow_slack"
 UNFINISHED = ("queued", "running")
 MAY_WAIT = ("daily_monitoring", "novelty_decay")
 """Scheduled runs of these wait for a live experiment's data, for hours if need be: nobody waits for them here."""
 
 BACKFILL_RUNS = 8
-BACKFILL_TRIES = 6
+BACKFILL_TRIES = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +83,9 @@ class Runs:
                 self._paused(dag["dag_id"], paused=False)
 
     def make_pools(self) -> None:
-        """The pool that bounds heavy tasks and the one for posting, unless they are there: a size somebody chose stays."""
+        """The pool that bounds heavy tasks, unless it is there: a size somebody chose stays."""
         slots = int(os.environ.get("TRIALFLOW_POOL_SLOTS") or max(4, os.cpu_count() or 1))
         self._make_pool(POOL, slots, "Tasks that query the warehouse; the slots bound their memory")
-        self._make_pool(SLACK_POOL, 1, "Tasks that post; one slot, so that no message is posted twice")
 
     def _make_pool(self, name: str, slots: int, text: str) -> None:
         try:

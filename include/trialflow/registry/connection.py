@@ -6,6 +6,7 @@ write lock (BEGIN IMMEDIATE), on PostgreSQL an advisory lock per name, which als
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import sqlite3
 import time
@@ -120,5 +121,28 @@ def writing(engine: Engine, lock: str) -> Iterator[Session]:
 def hold(connection: Connection, name: str) -> None:
     """Wait for the lock of that name and hold it until the transaction ends (SQLite holds the file's already)."""
     if connection.dialect.name == "postgresql":
-        number = int.from_bytes(hashlib.sha256(f"trialflow:{name}".encode()).digest()[:8], signed=True)
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _number(name)})
+
+
+@contextmanager
+def alone(engine: Engine, name: str) -> Iterator[None]:
+    """Wait for the lock of that name and hold it until the block ends, outside any transaction.
+
+    All processes that use the record wait for each other: on PostgreSQL by an advisory lock of the session, on SQLite by a
+    lock on a file beside the record's. Both are given up when a process dies.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:number)"), {"number": _number(name)})
+            try:
+                yield
+            finally:
+                connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": _number(name)})
+        return
+    with Path(f"{engine.url.database}.{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"trialflow:{name}".encode()).digest()[:8], signed=True)

@@ -123,6 +123,12 @@ class Registry:
             promises.known(session, slug)
             yield Writer(session, slug, self._clock())
 
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Hold the lock of that name among all processes that use this record, without a transaction."""
+        with connection.alone(self._engine, name):
+            yield
+
     def intend(self, message: Message) -> bool:
         """Put a message that speaks of several experiments into the outbox; False when its key is known."""
         with connection.writing(self._engine, f"message {message.key}") as session:

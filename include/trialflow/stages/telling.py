@@ -140,7 +140,7 @@ def deliver(workspace: Workspace, messenger: Messenger) -> Delivery:
     what it has posted meanwhile is left out: the record is asked again right before every post.
     """
     posted, failed = [], []
-    with workspace.registry() as registry:
+    with workspace.registry() as registry, registry.alone("outbox"):
         for stored in registry.outbox():
             now = registry.message(stored.message.key)
             if now is not None and now.posted:
