@@ -14,13 +14,11 @@ To look at past days again use *Backfill*: the run of a date looks at the day be
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from airflow.sdk import DAG
 
 from trialflow_operators.base import POOL
-from trialflow_operators.dags import AS_OF_PARAM, DEFAULTS, START, tell_and_finish
-from trialflow_operators.monitoring import MonitorOperator, RunningExperimentsSensor
+from trialflow_operators.dags import AS_OF_PARAM, DEFAULTS, START, tell_and_finish, wait_for_running
+from trialflow_operators.monitoring import MonitorOperator
 from trialflow_operators.times import ANALYSIS_DUE, AS_OF
 
 with DAG(
@@ -34,14 +32,7 @@ with DAG(
     tags=["trialflow", "2 while running"],
     doc_md=__doc__,
 ):
-    running = RunningExperimentsSensor(
-        task_id="running",
-        as_of=AS_OF,
-        patience=timedelta(hours=12),
-        mode="reschedule",
-        poke_interval=timedelta(minutes=10),
-        timeout=timedelta(hours=20),
-    )
+    running = wait_for_running()
     monitor = MonitorOperator.partial(
         task_id="monitor",
         as_of=AS_OF,

@@ -12,13 +12,10 @@ record the explanation as an amendment.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from airflow.sdk import DAG
 
 from trialflow_operators.base import POOL
-from trialflow_operators.dags import AS_OF_PARAM, DEFAULTS, START, tell_and_finish
-from trialflow_operators.monitoring import RunningExperimentsSensor
+from trialflow_operators.dags import AS_OF_PARAM, DEFAULTS, START, tell_and_finish, wait_for_running
 from trialflow_operators.novelty import NoveltyOperator
 from trialflow_operators.times import AS_OF
 
@@ -33,14 +30,7 @@ with DAG(
     tags=["trialflow", "2 while running"],
     doc_md=__doc__,
 ):
-    running = RunningExperimentsSensor(
-        task_id="running",
-        as_of=AS_OF,
-        patience=timedelta(hours=12),
-        mode="reschedule",
-        poke_interval=timedelta(minutes=10),
-        timeout=timedelta(hours=20),
-    )
+    running = wait_for_running()
     judge = NoveltyOperator.partial(
         task_id="judge", as_of=AS_OF, pool=POOL, map_index_template="{{ experiment }}"
     ).expand(slug=running.output)

@@ -9,7 +9,9 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import BaseOperator, Param
 
 from trialflow_operators.failing import tell_of_failure
+from trialflow_operators.monitoring import RunningExperimentsSensor
 from trialflow_operators.slack import TellOperator
+from trialflow_operators.times import AS_OF
 
 START = datetime(2014, 1, 1, tzinfo=UTC)  # before the oldest sample, so that any of its days can be backfilled
 DEFAULTS: dict[str, Any] = {
@@ -29,6 +31,18 @@ AS_OF_PARAM = Param(
     title="Day",
     description="Last complete day to look at; only for runs by hand. Empty: the day before the run.",
 )
+
+
+def wait_for_running() -> RunningExperimentsSensor:
+    """The task that waits for a complete day and returns the slugs to look at, without holding a worker meanwhile."""
+    return RunningExperimentsSensor(
+        task_id="running",
+        as_of=AS_OF,
+        patience=timedelta(hours=12),
+        mode="reschedule",
+        poke_interval=timedelta(minutes=10),
+        timeout=timedelta(hours=20),
+    )
 
 
 def tell_and_finish(last: BaseOperator | Any) -> None:
