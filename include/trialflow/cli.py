@@ -183,7 +183,7 @@ def up(_chosen: argparse.Namespace) -> int:
     print(f"Starting Airflow; its output goes to {airflow.place.log}", flush=True)
     with airflow:
         airflow.wait_until_healthy()
-        Runs(airflow.rest).make_pools()
+        Runs(airflow.rest).make_pool()
         print(f"{login(airflow)}\nCtrl-C stops it.", flush=True)
         _stay(airflow)
     return 0

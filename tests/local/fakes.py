@@ -36,7 +36,7 @@ class WorkingRuns:
     def missing_dags(self) -> tuple[str, ...]:
         return ()
 
-    def make_pools(self) -> None:
+    def make_pool(self) -> None:
         self.started.append("pools")
 
     def switch_on(self) -> None:

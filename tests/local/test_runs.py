@@ -114,14 +114,14 @@ def test_a_scheduled_run_that_waits_for_data_is_not_waited_for():
 
 def test_a_pool_that_is_there_keeps_its_size():
     with serving(lambda asked: (200, {"slots": 1})) as standin:
-        runs(standin).make_pools()
+        runs(standin).make_pool()
     assert sent(standin) == []
 
 
 def test_a_pool_that_is_missing_is_made(monkeypatch):
     monkeypatch.setenv("TRIALFLOW_POOL_SLOTS", "3")
     with serving(lambda asked: (404, {"detail": "?"}) if asked.method == "GET" else (201, {})) as standin:
-        runs(standin).make_pools()
+        runs(standin).make_pool()
     made = [(one.body["name"], one.body["slots"]) for one in standin.asked if one.method == "POST"]
     assert made == [("trialflow", 3)]
 

@@ -10,7 +10,6 @@ from trialflow.checks.comparison import number
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.history import Checked
 from trialflow.spec.promise import Promise
-from trialflow.spec.source import Grain
 from trialflow.stats.moments import Floats
 from trialflow.stats.srm import chi_square, sequential_split
 from trialflow.warehouse.summary import Summary
@@ -135,8 +134,3 @@ def srm_final(promise: Promise, summary: Summary) -> Checked:
             next_step=warning if status is Status.WARN else "",
         )
     )
-
-
-def split_is_daily(promise: Promise) -> bool:
-    """Whether the source tells the split by day; a total is judged once."""
-    return promise.source.grain is not Grain.TOTALS

@@ -78,7 +78,7 @@ class Demo:
         self._step("Airflow")
         self._airflow.wait_until_healthy()
         self._wait(lambda: not self._runs.missing_dags(), "waiting for the DAGs to be read", DAG_TIMEOUT)
-        self._runs.make_pools()
+        self._runs.make_pool()
         again = [run for run in self._runs.failed() if run.dag not in ("preregistration", "daily_monitoring")]
         if again:
             self._say(f"  {len(again)} runs failed last time and are run again")

@@ -82,18 +82,16 @@ class Runs:
             if dag["dag_id"] in DAGS:
                 self._paused(dag["dag_id"], paused=False)
 
-    def make_pools(self) -> None:
+    def make_pool(self) -> None:
         """The pool that bounds heavy tasks, unless it is there: a size somebody chose stays."""
-        slots = int(os.environ.get("TRIALFLOW_POOL_SLOTS") or max(4, os.cpu_count() or 1))
-        self._make_pool(POOL, slots, "Tasks that query the warehouse; the slots bound their memory")
-
-    def _make_pool(self, name: str, slots: int, text: str) -> None:
         try:
-            self._rest.get(f"/pools/{name}")
+            self._rest.get(f"/pools/{POOL}")
         except RestError as error:
             if error.status != 404:
                 raise
-            self._rest.send("POST", "/pools", {"name": name, "slots": slots, "description": text})
+            slots = int(os.environ.get("TRIALFLOW_POOL_SLOTS") or max(4, os.cpu_count() or 1))
+            text = "Tasks that query the warehouse; the slots bound their memory"
+            self._rest.send("POST", "/pools", {"name": POOL, "slots": slots, "description": text})
 
     # Starting
 

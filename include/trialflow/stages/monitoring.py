@@ -122,9 +122,8 @@ def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
         ]
         findings = {result.finding.check: result.finding for result in results}
         owed = () if missing else _owed(registry, promise, findings, as_of)
-        news = [
-            found for name, found in findings.items() if name not in QUIET or not _settled(registry, promise, as_of)
-        ]
+        quiet = QUIET if _settled(registry, promise, as_of) else frozenset()
+        news = [found for name, found in findings.items() if name not in quiet]
         messages = alert_messages(registry, promise, news, as_of)
         with registry.append(slug) as record:
             record.summary(as_of, summary.data_fingerprint, summary_document(summary))

@@ -136,8 +136,7 @@ def is_news(finding: Finding, previous: Status | None) -> bool:
 def deliver(workspace: Workspace, messenger: Messenger) -> Delivery:
     """Post what stands in the outbox, oldest first: intent, post, record. One that fails stays for the next round.
 
-    Rounds are meant to follow one another (in Airflow a pool with one slot sees to it). Should another one run all the same,
-    what it has posted meanwhile is left out: the record is asked again right before every post.
+    One round at a time holds the record's lock; the record is asked again right before every post all the same.
     """
     posted, failed = [], []
     with workspace.registry() as registry, registry.alone("outbox"):
