@@ -187,3 +187,15 @@ def test_every_procedure_works_on_many_families_at_once(correction: Correction) 
     p_values = np.random.default_rng(85).uniform(size=(3, 4, 5))
     together = adjusted(p_values, correction)
     same(together[2, 1], adjusted(p_values[2, 1], correction))
+
+
+@pytest.mark.parametrize("wrong", [-0.01, 1.5, np.inf, 5.0])
+@pytest.mark.parametrize("correction", list(Correction))
+def test_what_is_no_p_value_is_refused(correction: Correction, wrong: float) -> None:
+    with pytest.raises(StatisticsError, match="between 0 and 1"):
+        adjusted([0.01, wrong, np.nan], correction)
+    for weighted in (weighted_bonferroni, weighted_holm):
+        with pytest.raises(StatisticsError, match="between 0 and 1"):
+            weighted([0.01, wrong], [1.0, 1.0])
+    with pytest.raises(StatisticsError, match="between 0 and 1"):
+        fixed_sequence([0.01, wrong])

@@ -1,7 +1,7 @@
 """Families of tests: adjusted p-values, fixed order, weights, and intervals that hold together.
 
 Each family lies along the last axis. A test without a result (NaN) keeps its place: it counts as one that did not reject
-and its adjusted p-value stays NaN.
+and its adjusted p-value stays NaN. Whatever else lies outside [0, 1] is no p-value: every procedure raises StatisticsError.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def adjusted(p_values: ArrayLike, correction: Correction) -> Floats:
 
 def bonferroni(p_values: ArrayLike) -> Floats:
     """min(1, m p). The family has its promised size m: a p-value that is NaN stays NaN and still counts."""
-    p = np.asarray(p_values, dtype=np.float64)
+    p = _checked(p_values)
     return np.minimum(p * (p.shape[-1] if p.ndim else 1), 1.0)
 
 
@@ -48,7 +48,7 @@ def sidak(p_values: ArrayLike) -> Floats:
 
     Holds for independent tests and for two-sided normal ones, however correlated.
     """
-    p = np.asarray(p_values, dtype=np.float64)
+    p = _checked(p_values)
     with np.errstate(divide="ignore"):
         return np.asarray(-np.expm1((p.shape[-1] if p.ndim else 1) * np.log1p(-p)))
 
@@ -96,7 +96,7 @@ def fixed_sequence(p_values: ArrayLike) -> Floats:
     Maurer, Hothorn & Lehmacher 1995 (Biometrie in der chemisch-pharmazeutischen Industrie 6). After a test without a
     result none is adjusted below 1.
     """
-    p = np.asarray(p_values, dtype=np.float64)
+    p = _checked(p_values)
     stepped = np.maximum.accumulate(np.nan_to_num(np.atleast_1d(p), nan=1.0), axis=-1).reshape(p.shape)
     return np.asarray(np.where(np.isnan(p), np.nan, stepped))
 
@@ -106,7 +106,7 @@ def weighted_bonferroni(p_values: ArrayLike, weights: ArrayLike) -> Floats:
 
     Raises StatisticsError for weights that are not above 0.
     """
-    p = np.asarray(p_values, dtype=np.float64)
+    p = _checked(p_values)
     return np.minimum(p / _shares(weights, p), 1.0)
 
 
@@ -115,7 +115,7 @@ def weighted_holm(p_values: ArrayLike, weights: ArrayLike) -> Floats:
 
     Ordered by p / w; never larger than the weighted Bonferroni's.
     """
-    p = np.asarray(p_values, dtype=np.float64)
+    p = _checked(p_values)
     share = _shares(weights, p)
     ratio = p / share
     order = np.argsort(ratio, axis=-1)
@@ -174,9 +174,19 @@ def _at(estimate: Estimate, single: Floats, level: float) -> Interval:
     return Interval(lower=estimate.estimate - half, upper=estimate.estimate + half, level=level)
 
 
+def _checked(p_values: ArrayLike) -> Floats:
+    p = np.asarray(p_values, dtype=np.float64)
+    wrong = (p < 0.0) | (p > 1.0)
+    if wrong.any():
+        raise StatisticsError(
+            f"p_values contain {float(p[wrong].flat[0])!r}: each must lie between 0 and 1, or be NaN where there is no result"
+        )
+    return p
+
+
 def _in_order(p_values: ArrayLike, adjust: Callable[[Floats, int], Floats]) -> Floats:
     """Sort, adjust, cut at 1 and put back; NaN goes last as a 1."""
-    p = np.atleast_1d(np.asarray(p_values, dtype=np.float64))
+    p = np.atleast_1d(_checked(p_values))
     order = np.argsort(p, axis=-1)
     ranked = np.nan_to_num(np.take_along_axis(p, order, axis=-1), nan=1.0)
     stepped = np.minimum(adjust(ranked, p.shape[-1]), 1.0)
@@ -217,7 +227,7 @@ def _shares(weights: ArrayLike, p: Floats) -> Floats:
 
 
 _CORRECTIONS: dict[Correction, Callable[[ArrayLike], Floats]] = {
-    Correction.NONE: lambda p_values: np.asarray(p_values, dtype=np.float64),
+    Correction.NONE: _checked,
     Correction.BONFERRONI: bonferroni,
     Correction.SIDAK: sidak,
     Correction.HOLM: holm,
