@@ -14,7 +14,9 @@ from trialflow.errors import StatisticsError
 from trialflow.stats import (
     Alternative,
     Estimate,
+    Gap,
     JointMoments,
+    Moments,
     asymptotic,
     critical_value,
     difference_in_means,
@@ -36,8 +38,8 @@ def test_it_is_always_wider_than_the_fixed_interval(n: float, tuning: float, alp
     assert boundary(n, tuning, alpha) > critical_value(np.asarray(np.inf), 1.0 - alpha)
 
 
-@given(estimates(), ALPHAS, st.floats(min_value=200.0, max_value=1e6))
-def test_the_sequence_contains_the_fixed_interval(estimate: Estimate, alpha: float, n: float) -> None:
+@given(estimates(), ALPHAS, st.integers(min_value=200, max_value=10**6))
+def test_the_sequence_contains_the_fixed_interval(estimate: Estimate, alpha: float, n: int) -> None:
     normal = unit_estimate(estimate.estimate, estimate.std_error)
     wide = asymptotic(normal, n=n, tuning_n=5000.0, alpha=alpha).interval
     narrow = fixed_horizon(normal, level=1.0 - alpha).interval
@@ -111,3 +113,22 @@ def test_one_side_watched_at_every_step_stays_below_alpha() -> None:
     assert 0.03 < rate < 0.1
     assert (effect.interval.lower == -np.inf).all()
     assert ((effect.always_valid_p_value[:, -1] < 0.1) == effect.crossed.any(axis=1)).all()
+
+
+@pytest.mark.parametrize("n", [-5, np.nan, np.inf, 1000.5])
+def test_a_number_of_units_that_is_none_is_refused(n: float) -> None:
+    with pytest.raises(StatisticsError, match="n = "):
+        asymptotic(unit_estimate([1.0, 2.0]), n=[500, n], tuning_n=1000.0, alpha=0.05)
+
+
+@pytest.mark.parametrize("n", [-5.0, np.nan, np.inf])
+def test_there_is_no_boundary_for_a_number_of_units_that_is_none(n: float) -> None:
+    with pytest.raises(StatisticsError, match="n = "):
+        boundary(n, 1000.0, 0.05)
+
+
+def test_a_day_without_a_number_keeps_its_reason() -> None:
+    days = Moments.from_variance(n=[0.0, 500.0], mean=[0.0, 1.0], variance=[0.0, 1.0])
+    effect = asymptotic(difference_in_means(days, days), n=[0, 1000], tuning_n=1000.0, alpha=0.05)
+    assert effect.because.tolist() == [Gap.TOO_FEW_UNITS.reason, ""]
+    assert effect.estimable.tolist() == [False, True]

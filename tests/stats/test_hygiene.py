@@ -124,6 +124,7 @@ def test_what_cannot_be_estimated_says_why(estimator, place, broken, gap):
     assert estimate.information == 0.0
     effect = fixed_horizon(estimate, level=0.95)
     assert not effect.estimable
+    assert str(effect.because) == gap.reason
     assert np.isnan([effect.estimate, effect.p_value, effect.interval.lower, effect.interval.upper]).all()
 
 
@@ -178,9 +179,13 @@ def test_a_gap_in_a_table_of_comparisons_harms_no_other():
 def test_a_lift_over_nothing_is_unbounded_or_refused():
     around_zero = difference_in_means(moments(100, 0.01, 4.0), moments(100, 1.0, 4.0))
     lift = relative_effect(around_zero, critical=1.96, level=0.95)
+    assert str(lift.because) == ""
     assert (lift.interval.lower, lift.interval.upper) == (-np.inf, np.inf)
     at_zero = relative_effect(difference_in_means(moments(100, 0.0, 4.0), FINITE), critical=1.96, level=0.95)
     assert not at_zero.estimable
+    assert str(at_zero.because) == Gap.NO_VALUE.reason
+    nobody = relative_effect(difference_in_means(moments(0, 0.0, 0.0), FINITE), critical=1.96, level=0.95)
+    assert str(nobody.because) == Gap.TOO_FEW_UNITS.reason
 
 
 def test_a_margin_on_a_gap_stays_a_gap():

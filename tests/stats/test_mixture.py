@@ -78,8 +78,8 @@ def test_swapping_the_variants_turns_everything_round(z: float, alternative: Alt
     same(other.interval.lower, -one.interval.upper)
 
 
-@given(SCORES, st.floats(min_value=300.0, max_value=1e6))
-def test_it_is_the_confidence_sequence_with_the_same_scale(z: float, n: float) -> None:
+@given(SCORES, st.integers(min_value=300, max_value=10**6))
+def test_it_is_the_confidence_sequence_with_the_same_scale(z: float, n: int) -> None:
     sequence = asymptotic(unit_estimate(z), n=n, tuning_n=5000.0, alpha=0.05)
     test = mixture_sprt(unit_estimate(z), mixing_variance=n * tuned_rho(5000.0, 0.05) ** 2, alpha=0.05)
     same(sequence.interval.lower, test.interval.lower)

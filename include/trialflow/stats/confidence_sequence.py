@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from trialflow.stats.arguments import one_or_two, open_share, positive
+from trialflow.errors import StatisticsError
+from trialflow.stats.arguments import not_negative, one_or_two, open_share, positive
 from trialflow.stats.mixture import always_valid, mixture_boundary
 from trialflow.stats.moments import Floats
 from trialflow.stats.results import Alternative, AlwaysValidEffect, Estimate
@@ -32,11 +33,10 @@ def boundary(n: ArrayLike, tuning_n: float, alpha: float, *, sides: int = 2) -> 
 
     Two-sided √( 2 (nρ² + 1) / (nρ²) · log(√(nρ² + 1) / α) ), one-sided with log(1 + √(nρ² + 1) / (2α)) instead, and ρ
     from `tuned_rho` (arXiv 2103.06476 v7, eq. 9 and its one-sided version). `tuning_n` is fixed before data. A one-sided
-    question may use the two-sided boundary, conservatively. Infinite at n = 0.
+    question may use the two-sided boundary, conservatively. Infinite at n = 0. Raises StatisticsError for an `n` that is
+    negative or not finite.
     """
-    return mixture_boundary(
-        np.asarray(n, dtype=np.float64) * tuned_rho(tuning_n, alpha, sides=sides) ** 2, alpha, sides=sides
-    )
+    return mixture_boundary(not_negative("n", n) * tuned_rho(tuning_n, alpha, sides=sides) ** 2, alpha, sides=sides)
 
 
 def asymptotic(
@@ -56,9 +56,9 @@ def asymptotic(
     the interval is the whole line, nothing is crossed and p = 1. The p-value inverts the intervals of all levels with ρ as
     tuned for `alpha`; its minimum runs along `axis` (None: every entry is a test of its own). `alpha_spent` is NaN: a
     confidence sequence does not spend. The running intersection of the intervals is also valid; it is left to the caller
-    because it can become empty.
+    because it can become empty. Raises StatisticsError for an `n` that is not a whole number of units.
     """
-    units = np.broadcast_to(np.asarray(n, dtype=np.float64), estimate.estimate.shape)
+    units = np.broadcast_to(_counted(n), estimate.estimate.shape)
     sides = 2 if alternative is Alternative.TWO_SIDED else 1
     return always_valid(
         estimate,
@@ -70,3 +70,10 @@ def asymptotic(
         ready=units >= minimum_n,
         method=METHOD,
     )
+
+
+def _counted(n: ArrayLike) -> Floats:
+    units = not_negative("n", n)
+    if np.any(units != np.round(units)):
+        raise StatisticsError(f"n = {n!r} must be whole numbers of units, both variants together")
+    return units

@@ -19,7 +19,7 @@ def fixed_horizon(
 
     The two-sided p-value is below 1 − level exactly where the interval excludes `null`. One-sided alternatives give the
     one-sided p-value beside the same two-sided interval, so a one-sided alpha of .05 belongs to a level of .9.
-    Where the estimate is not estimable every number is NaN and `estimable` False. Raises StatisticsError for a level
+    Where the estimate is not estimable every number is NaN and `gap` keeps its reason. Raises StatisticsError for a level
     outside (0, 1).
     """
     open_share("level", level)
@@ -34,6 +34,7 @@ def fixed_horizon(
         interval=interval,
         scale=estimate.scale,
         method=estimate.method,
+        gap=estimate.gap,
     )
 
 

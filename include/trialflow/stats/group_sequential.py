@@ -199,6 +199,7 @@ def repeated_confidence(
         crossed=_crossed(distance, half_width, alternative),
         scale=estimate.scale,
         method=f"{estimate.method}, group sequential",
+        gap=estimate.gap,
     )
 
 

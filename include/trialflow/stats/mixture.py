@@ -114,6 +114,7 @@ def always_valid(
         crossed=(np.abs(distance) if sides == 2 else distance) > half_width,
         scale=estimate.scale,
         method=f"{estimate.method}, {method}",
+        gap=estimate.gap,
         always_valid_p_value=np.asarray(p_value, dtype=np.float64),
     )
 

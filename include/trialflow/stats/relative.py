@@ -10,7 +10,7 @@ import numpy as np
 from trialflow.stats.contrast import masked, welch_df
 from trialflow.stats.fixed_horizon import fixed_horizon
 from trialflow.stats.moments import Bools, Floats, Moments
-from trialflow.stats.results import Effect, Estimate, Interval, Scale
+from trialflow.stats.results import Effect, Estimate, Gap, Interval, Scale, gap_codes
 
 
 def relative_effect(
@@ -107,6 +107,7 @@ def _lift(
         interval=Interval(lower=masked(ends[0], estimable), upper=masked(ends[1], estimable), level=level),
         scale=Scale.RELATIVE,
         method=f"{base.method}, {method}",
+        gap=np.where(base.estimable & ~estimable, Gap.NO_VALUE, gap_codes(base.gap, base.estimable)).astype(np.int8),
     )
 
 

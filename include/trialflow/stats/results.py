@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum, StrEnum
 from types import EllipsisType
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,14 @@ class Gap(IntEnum):
     EMPTY_STRATUM = 5
     TIES = 6
     BELOW_PRECISION = 7
+    NOT_A_SHARE = 8
+    TOO_FEW_EFFECTS = 9
+    TOO_FEW_DAYS = 10
+    INSEPARABLE_DAYS = 11
+    NOT_IDENTIFIED = 12
+    TOO_FEW_EXPERIMENTS = 13
+    NOT_SELECTED = 14
+    NOTHING_TO_COMPARE = 15
 
     @property
     def reason(self) -> str:
@@ -59,7 +67,56 @@ _REASONS = {
     Gap.EMPTY_STRATUM: "a stratum has units in one variant only",
     Gap.TIES: "too many units share the same value: the quantile moves in steps",
     Gap.BELOW_PRECISION: "the spread lies below the precision of the summary",
+    Gap.NOT_A_SHARE: "a share lies outside 0 to 1",
+    Gap.TOO_FEW_EFFECTS: "fewer than two effects can be compared",
+    Gap.TOO_FEW_DAYS: "there are too few days",
+    Gap.INSEPARABLE_DAYS: "the errors of the days cannot be told apart: fewer days or more units are needed",
+    Gap.NOT_IDENTIFIED: "the days seen do not tell how fast the effect changes",
+    Gap.TOO_FEW_EXPERIMENTS: "too few finished experiments",
+    Gap.NOT_SELECTED: "the result does not pass the threshold",
+    Gap.NOTHING_TO_COMPARE: "fewer than two variants have units",
 }
+
+
+def reasons(codes: NDArray[np.int8]) -> NDArray[np.object_]:
+    """The words of gap codes, of their shape; "" where there is a number."""
+    return np.array([Gap(int(code)).reason for code in codes.flat], dtype=object).reshape(codes.shape)
+
+
+def gap_codes(gap: NDArray[np.int8] | None, estimable: Bools) -> NDArray[np.int8]:
+    """`gap`, or where an estimator gives none: a value is missing wherever there is no number."""
+    unsaid = np.where(estimable, Gap.NONE, Gap.NO_VALUE)
+    return np.asarray(unsaid if gap is None else gap, dtype=np.int8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Marked:
+    """A result that says per cell of shape S whether there is a number: `gap` holds the code of the reason (a `Gap`)."""
+
+    gap: NDArray[np.int8]
+
+    @property
+    def estimable(self) -> Bools:
+        """Where there is a number, S."""
+        return np.asarray(self.gap == Gap.NONE)
+
+    @property
+    def because(self) -> NDArray[np.object_]:
+        """Why there is no number, in words, S; "" where there is one."""
+        return reasons(self.gap)
+
+
+class Believed:
+    """What a Bayesian result is: right at one look that was fixed before, not under looking again and again.
+
+    A 95 % credible interval that is looked at on 28 days excludes a true 0 in 28 % of experiments (docs/statistics.md).
+    `label` stands beside such a number wherever a page or memo shows it, and nothing may stop on one.
+    """
+
+    __slots__ = ()
+
+    stop_safe: ClassVar[Literal[False]] = False
+    label: ClassVar[str] = "not stop-safe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,6 +126,11 @@ class Interval:
     lower: Floats
     upper: Floats
     level: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CredibleInterval(Believed, Interval):
+    """A posterior interval; `level` is the belief that the value lies inside, given the prior, at one look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,9 +158,7 @@ class Estimate:
     @property
     def because(self) -> NDArray[np.object_]:
         """Why there is no number, in words, of the broadcast shape; "" where there is one."""
-        unsaid = np.where(self.estimable, Gap.NONE, Gap.NO_VALUE)
-        codes = np.asarray(unsaid if self.gap is None else self.gap)
-        return np.array([Gap(int(code)).reason for code in codes.flat], dtype=object).reshape(codes.shape)
+        return reasons(gap_codes(self.gap, self.estimable))
 
     @property
     def information(self) -> Floats:
@@ -115,7 +175,11 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Effect:
-    """A fixed-horizon result: valid at one planned look only."""
+    """A fixed-horizon result: valid at one planned look only.
+
+    Where there is no number every array is NaN and `gap` holds the code of the estimate's reason (a `Gap`; None where it
+    gave none).
+    """
 
     estimate: Floats
     std_error: Floats
@@ -124,11 +188,17 @@ class Effect:
     interval: Interval
     scale: Scale
     method: str
+    gap: NDArray[np.int8] | None = None
 
     @property
     def estimable(self) -> Bools:
         """Where there is a number; every array is NaN elsewhere."""
         return np.isfinite(self.std_error)
+
+    @property
+    def because(self) -> NDArray[np.object_]:
+        """Why there is no number, in words, of the broadcast shape; "" where there is one."""
+        return reasons(gap_codes(self.gap, self.estimable))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -137,7 +207,9 @@ class SequentialEffect:
 
     `interval` covers at all looks simultaneously; `boundary_z` is the critical value in standard errors at each look;
     `information` is 1 / std_error²; `alpha_spent` the cumulative type I error spent up to the look (NaN for
-    confidence sequences, which do not spend); `crossed` says whether the null value lies outside at that look.
+    confidence sequences, which do not spend); `crossed` says whether the null value lies outside at that look. A look
+    without a number has NaN ends, crosses nothing, and `gap` holds the code of the estimate's reason (a `Gap`; None where
+    it gave none).
     """
 
     estimate: Floats
@@ -149,6 +221,17 @@ class SequentialEffect:
     crossed: Bools
     scale: Scale
     method: str
+    gap: NDArray[np.int8] | None = None
+
+    @property
+    def estimable(self) -> Bools:
+        """Where there is a number."""
+        return np.isfinite(self.std_error)
+
+    @property
+    def because(self) -> NDArray[np.object_]:
+        """Why there is no number, in words, of the shape of the looks; "" where there is one."""
+        return reasons(gap_codes(self.gap, self.estimable))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
