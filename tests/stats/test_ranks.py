@@ -9,7 +9,7 @@ from scipy import stats
 
 from tests.stats.calibration import assert_rate
 from tests.strategies import same
-from trialflow.stats import Alternative
+from trialflow.stats import Alternative, Gap
 from trialflow.stats.ranks import kolmogorov_smirnov, mann_whitney
 from trialflow.stats.values import ValueCounts
 
@@ -26,7 +26,8 @@ def test_the_test_is_that_of_scipy_on_the_rows(
 ) -> None:
     got = mann_whitney(*both(control, treatment), level=0.95, alternative=alternative, continuity=continuity)
     if len({*control, *treatment}) == 1:
-        assert got.p_value == 1.0
+        assert np.isnan(got.p_value)
+        assert str(got.because) == Gap.NO_VARIATION.reason
         return
     expected = stats.mannwhitneyu(
         treatment, control, method="asymptotic", alternative=alternative.value, use_continuity=continuity
@@ -53,12 +54,11 @@ def test_only_the_order_of_values_matters(control: list[int], treatment: list[in
     same([got.distance, got.p_value], [expected.statistic, expected.pvalue])
 
 
-def test_an_empty_variant_is_marked_and_never_significant() -> None:
+def test_an_empty_variant_has_no_p_value_and_says_so() -> None:
     empty = ValueCounts(values=np.asarray([1.0, 2.0]), counts=np.zeros(2))
-    found = mann_whitney(empty, ValueCounts.from_rows([1, 2]), level=0.95)
-    assert not found.estimable
-    assert found.p_value == 1.0
-    assert kolmogorov_smirnov(empty, empty).p_value == 1.0
+    for found in (mann_whitney(empty, ValueCounts.from_rows([1, 2]), level=0.95), kolmogorov_smirnov(empty, empty)):
+        assert str(found.because) == Gap.TOO_FEW_UNITS.reason
+        assert np.isnan(found.p_value)
 
 
 def counts(generator: np.random.Generator, weights: list[float], units: int, runs: int) -> ValueCounts:

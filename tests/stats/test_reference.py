@@ -128,7 +128,8 @@ def two_proportions(c: Case) -> Got:
     estimate = difference_in_proportions(control, treatment)
     if "margin_absolute" in c.inputs:
         margin = margin_contrast(estimate, direction_sign=1, absolute=c.inputs["margin_absolute"])
-        score = score_test(control, treatment, null=-c.inputs["margin_absolute"], alternative=Alternative.GREATER)
+        null = -c.inputs["margin_absolute"]
+        score = score_test(control, treatment, null=null, corrected=False, alternative=Alternative.GREATER)
         return {
             "z_farrington_manning": score.statistic,
             "p_one_sided_farrington_manning": score.p_value,

@@ -7,7 +7,7 @@ import pytest
 
 from tests.stats.calibration import assert_rate, normal_moments
 from tests.strategies import same
-from trialflow.stats import Moments, difference_in_means, holm
+from trialflow.stats import Gap, Moments, difference_in_means, holm
 from trialflow.stats.multiplicity import Correction
 from trialflow.stats.segments import by_segment
 
@@ -48,4 +48,7 @@ def test_a_segment_without_units_stays_marked(correction: Correction) -> None:
     found = by_segment(difference_in_means(control, treatment), level=0.95, correction=correction)
     assert np.isnan(found.adjusted_p).tolist() == [False, True]
     assert np.isnan(found.interval.lower).tolist() == [False, True]
-    assert found.heterogeneity.p_value == 1.0
+    assert str(found.effect.because[1]) == Gap.TOO_FEW_UNITS.reason
+    assert np.isnan([found.heterogeneity.p_value, found.heterogeneity.statistic, found.heterogeneity.i_squared]).all()
+    assert str(found.heterogeneity.because) == Gap.TOO_FEW_EFFECTS.reason
+    assert found.heterogeneity.estimate == found.effect.estimate[0]

@@ -10,7 +10,7 @@ from statsmodels.stats.contingency_tables import StratifiedTable
 from tests.stats.calibration import assert_rate, normal_moments
 from tests.stats.test_means import assert_marked
 from tests.strategies import Rows, awkward_moments, rows, same
-from trialflow.stats import JointMoments, Moments, difference_in_means, fixed_horizon
+from trialflow.stats import Gap, JointMoments, Moments, difference_in_means, fixed_horizon
 from trialflow.stats.stratified import heterogeneity, mantel_haenszel, post_stratified
 
 STRATA = st.lists(st.tuples(rows(), rows()), min_size=1, max_size=4)
@@ -50,8 +50,8 @@ def test_no_number_is_missing_without_a_mark(strata: list[tuple[JointMoments, Jo
     assert_marked(estimate)
     assert (estimate.because == "") == estimate.estimable
     found = heterogeneity(difference_in_means(control, treatment))
-    assert 0.0 <= found.p_value <= 1.0
-    assert 0.0 <= found.i_squared <= 1.0
+    assert bool(found.estimable) == bool(0.0 <= found.p_value <= 1.0) == bool(0.0 <= found.i_squared <= 1.0)
+    assert bool(found.estimable) == (difference_in_means(control, treatment).estimable.sum() > 1)
     assert np.isnan(found.estimate) == np.isnan(found.std_error)
 
 
@@ -78,9 +78,22 @@ def test_the_common_odds_ratio_is_that_of_statsmodels(cells: list[tuple[int, int
 def test_strata_that_tell_nothing_are_marked() -> None:
     never = Moments.from_proportion(n=[10.0, 5.0], successes=[0.0, 0.0])
     found = mantel_haenszel(never, never, level=0.95)
-    assert not found.estimable
-    assert np.isnan(found.odds_ratio)
-    assert found.p_value == 1.0
+    assert str(found.because) == Gap.NO_VARIATION.reason
+    assert np.isnan([found.odds_ratio, found.p_value, found.statistic]).all()
+    nobody = Moments.from_proportion(n=[0.0, 0.0], successes=[0.0, 0.0])
+    assert str(mantel_haenszel(nobody, never, level=0.95).because) == Gap.TOO_FEW_UNITS.reason
+    missing = Moments(n=never.n, mean=np.asarray([np.nan, 0.5]), m2=never.m2)
+    assert str(mantel_haenszel(missing, never, level=0.95).because) == Gap.NO_VALUE.reason
+
+
+def test_one_effect_alone_is_not_called_alike_with_itself() -> None:
+    control = Moments.from_variance(n=[[50.0, 60.0], [50.0, 0.0], [0.0, 0.0]], mean=0.0, variance=1.0)
+    treatment = Moments.from_variance(n=control.n, mean=[[0.0, 1.0]] * 3, variance=1.0)
+    found = heterogeneity(difference_in_means(control, treatment))
+    assert found.gap.tolist() == [Gap.NONE, Gap.TOO_FEW_EFFECTS, Gap.TOO_FEW_EFFECTS]
+    for value in (found.statistic, found.df, found.p_value, found.i_squared):
+        assert np.isnan(value).tolist() == [False, True, True]
+    assert np.isnan(found.estimate).tolist() == [False, False, True]
 
 
 def drawn(generator: np.random.Generator, effects: tuple[float, ...]) -> tuple[Moments, Moments]:

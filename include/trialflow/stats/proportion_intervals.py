@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtri
 
+from trialflow.errors import StatisticsError
 from trialflow.stats.arguments import open_share
 from trialflow.stats.contrast import masked
 from trialflow.stats.moments import Floats, Moments
-from trialflow.stats.proportions import ZTest, z_test
-from trialflow.stats.results import Alternative, Interval
+from trialflow.stats.proportions import ZTest, share_gap, z_test
+from trialflow.stats.results import Alternative, Gap, Interval
 
 # Halvings of the search for an end of the score interval: [-1, 1] shrinks below 1e-16.
 _HALVINGS = 56
@@ -18,7 +19,7 @@ _HALVINGS = 56
 def newcombe(control: Moments, treatment: Moments, *, level: float) -> Interval:
     """Hybrid score interval of the difference, of shape S (Newcombe, Statist. Med. 17, 1998, method 10).
 
-    Combines the two Wilson intervals; no continuity correction. NaN where a variant is empty.
+    Combines the two Wilson intervals; no continuity correction. NaN where a variant is empty or a share is none.
     """
     z = ndtri(0.5 + open_share("level", level) / 2.0)
     low_c, high_c = _wilson(control, z)
@@ -32,7 +33,7 @@ def newcombe(control: Moments, treatment: Moments, *, level: float) -> Interval:
 def agresti_caffo(control: Moments, treatment: Moments, *, level: float) -> Interval:
     """Wald interval after one success and one failure more per variant (Agresti & Caffo, Am. Statist. 54, 2000).
 
-    NaN where a variant is empty.
+    NaN where a variant is empty or a share is none.
     """
     z = ndtri(0.5 + open_share("level", level) / 2.0)
     sizes, shares = [], []
@@ -49,30 +50,36 @@ def score_test(
     treatment: Moments,
     *,
     null: float | Floats = 0.0,
-    corrected: bool = False,
+    corrected: bool = True,
     alternative: Alternative = Alternative.TWO_SIDED,
 ) -> ZTest:
     """z-test of p_T − p_C = `null` with the variance at the shares most likely under that null.
 
-    Farrington & Manning (Statist. Med. 9, 1990); `corrected` puts N/(N − 1) into the variance (Miettinen & Nurminen,
-    Statist. Med. 4, 1985). At null 0 it is the pooled z-test. For non-inferiority give null = −margin and the
-    alternative GREATER. z = 0 and p = 1 where a variant is empty or where nothing can be told apart.
+    `corrected` puts N/(N − 1) into the variance (Miettinen & Nurminen, Statist. Med. 4, 1985); without it the test is
+    Farrington & Manning's (Statist. Med. 9, 1990), at null 0 the pooled z-test. It is the test that `score_interval`
+    inverts, with the same default. For non-inferiority give null = −margin and the alternative GREATER. No number where a
+    variant is empty, a share is none, or neither data nor null leave anything to vary. Raises StatisticsError for a null
+    outside [−1, 1].
     """
-    z = _score(control, treatment, np.asarray(null, dtype=np.float64), corrected=corrected)
-    return z_test(z, known=np.isfinite(z), alternative=alternative)
+    at = np.asarray(null, dtype=np.float64)
+    if not np.all(np.abs(at) <= 1.0):
+        raise StatisticsError(f"null = {null!r} must lie between −1 and 1: it is a difference of two shares")
+    z = _score(control, treatment, at, corrected=corrected)
+    gap = share_gap(control, treatment, flat=np.isnan(z))
+    return z_test(z, gap=np.broadcast_to(gap, z.shape), alternative=alternative)
 
 
 def score_interval(control: Moments, treatment: Moments, *, level: float, corrected: bool = True) -> Interval:
-    """All differences that the score test does not reject at 1 − level, of shape S; NaN where a variant is empty.
+    """All differences that `score_test` with the same `corrected` does not reject at 1 − level, of shape S.
 
-    With the correction this is Miettinen & Nurminen's interval. Found by halving, since the statistic falls as the null
-    rises.
+    With the correction (the default of both) this is Miettinen & Nurminen's interval. Found by halving, since the
+    statistic falls as the null rises. NaN where a variant is empty or a share is none.
     """
     critical = ndtri(0.5 + open_share("level", level) / 2.0)
-    gap = treatment.mean - control.mean
+    middle_share = treatment.mean - control.mean
     ends = []
     for sign in (-1.0, 1.0):
-        inside, outside = gap, np.full_like(gap, sign)
+        inside, outside = middle_share, np.full_like(middle_share, sign)
         for _ in range(_HALVINGS):
             middle = (inside + outside) / 2.0
             z = _score(control, treatment, middle, corrected=corrected)
@@ -123,5 +130,5 @@ def _wilson(moments: Moments, z: float) -> tuple[Floats, Floats]:
 
 
 def _interval(lower: Floats, upper: Floats, control: Moments, treatment: Moments, level: float) -> Interval:
-    known = (control.n > 0.0) & (treatment.n > 0.0)
+    known = share_gap(control, treatment, flat=np.asarray(False)) == Gap.NONE
     return Interval(lower=masked(lower, known), upper=masked(upper, known), level=level)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from trialflow.stats.contrast import SPREAD_FLOOR, difference
+from trialflow.stats.contrast import SPREAD_FLOOR, difference, masked
 from trialflow.stats.moments import Bools, Floats, Moments
-from trialflow.stats.results import Alternative, Estimate
+from trialflow.stats.results import Alternative, Estimate, Gap, Marked
 
 METHOD = "two proportions, unpooled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ZTest:
-    """A z-statistic and its p-value, each of shape S; z = 0 and p = 1 where there is nothing to tell apart."""
+class ZTest(Marked):
+    """A z-statistic and its p-value, each of shape S; both NaN where `gap` says that there is nothing to test."""
 
     statistic: Floats
     p_value: Floats
@@ -47,23 +48,24 @@ def pooled_z_test(
 
     z² is the chi-square of the 2 × 2 table without continuity correction. It tests equality only: its standard error
     makes no interval. `yates` moves the difference (1/n_T + 1/n_C) / 2 towards 0 (Yates, Suppl. JRSS 1, 1934), which
-    makes the test as conservative as Fisher's. Nothing to tell apart (an empty variant, no variation) gives z = 0 and
-    p = 1.
+    makes the test as conservative as Fisher's. No number where a variant is empty, a share is none, or all units are
+    alike.
     """
-    both = control + treatment
-    safe = np.where(both.n > 0.0, both.n, 1.0)
-    share = both.mean
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = share * (1.0 - share) * safe / (control.n * treatment.n)
-        gap = treatment.mean - control.mean
+        both = control + treatment
+        share = both.mean
+        variance = share * (1.0 - share) * both.n / (control.n * treatment.n)
+        away = treatment.mean - control.mean
         if yates:
-            gap = np.sign(gap) * np.maximum(np.abs(gap) - (0.5 / control.n + 0.5 / treatment.n), 0.0)
-        statistic = gap / np.sqrt(variance)
-    return z_test(statistic, known=np.isfinite(variance) & (variance > 0.0), alternative=alternative)
+            away = np.sign(away) * np.maximum(np.abs(away) - (0.5 / control.n + 0.5 / treatment.n), 0.0)
+        statistic = away / np.sqrt(variance)
+        flat = ~(variance > 0.0)
+    return z_test(statistic, gap=share_gap(control, treatment, flat=np.asarray(flat)), alternative=alternative)
 
 
-def z_test(statistic: Floats, *, known: Bools, alternative: Alternative) -> ZTest:
-    """A normal statistic with its p-value; 0 and 1 where not `known`."""
+def z_test(statistic: Floats, *, gap: NDArray[np.int8], alternative: Alternative) -> ZTest:
+    """A normal statistic with its p-value; NaN where `gap` names a reason."""
+    known = np.asarray(gap == Gap.NONE)
     z = np.where(known, statistic, 0.0)
     match alternative:
         case Alternative.TWO_SIDED:
@@ -72,7 +74,18 @@ def z_test(statistic: Floats, *, known: Bools, alternative: Alternative) -> ZTes
             p_value = ndtr(-z)
         case Alternative.LESS:
             p_value = ndtr(z)
-    return ZTest(statistic=z, p_value=np.where(known, p_value, 1.0))
+    return ZTest(statistic=masked(z, known), p_value=masked(p_value, known), gap=gap)
+
+
+def share_gap(control: Moments, treatment: Moments, *, flat: Bools) -> NDArray[np.int8]:
+    """Why two shares cannot be compared, of shape S; `flat` says where nothing varies."""
+    arms = (control, treatment)
+    with np.errstate(invalid="ignore"):
+        empty = np.any(np.broadcast_arrays(*(one.n <= 0.0 for one in arms)), axis=0)
+        broken = np.any(np.broadcast_arrays(*(~np.isfinite(one.n + one.mean) for one in arms)), axis=0)
+        none = np.any(np.broadcast_arrays(*((one.mean < 0.0) | (one.mean > 1.0) for one in arms)), axis=0)
+    codes = [Gap.TOO_FEW_UNITS, Gap.NO_VALUE, Gap.NOT_A_SHARE, Gap.NO_VARIATION]
+    return np.select([empty, broken, none, flat], codes, default=Gap.NONE).astype(np.int8)
 
 
 def _variance_of_share(moments: Moments) -> Floats:

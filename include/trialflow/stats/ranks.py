@@ -5,24 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trialflow.stats.contrast import masked, welch_df
 from trialflow.stats.fixed_horizon import critical_value
 from trialflow.stats.moments import Bools, Floats
 from trialflow.stats.proportions import z_test
-from trialflow.stats.results import Alternative, Interval
+from trialflow.stats.results import Alternative, Gap, Interval, Marked
 from trialflow.stats.values import ValueCounts
 
 _TOWARDS = {Alternative.GREATER: 1.0, Alternative.LESS: -1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RankTest:
+class RankTest(Marked):
     """Mann–Whitney's test, every array of shape S.
 
     `statistic` is U of the treatment; `probability` is P(T > C) + P(T = C) / 2 with its `interval`. `p_value` tests that
-    the two distributions are the same. Not estimable where a variant is empty: then p = 1 and the rest is NaN; the
-    interval is [0, 1] where its standard error is 0 or unknown.
+    the two distributions are the same. Where a variant is empty all are NaN; where all values are one, only `z` and
+    `p_value` are, since nothing is left to test. The interval is [0, 1] where its standard error is 0 or unknown.
     """
 
     statistic: Floats
@@ -30,12 +31,11 @@ class RankTest:
     p_value: Floats
     probability: Floats
     interval: Interval
-    estimable: Bools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DistributionTest:
-    """Kolmogorov–Smirnov's two-sample test, each of shape S; distance NaN and p = 1 where a variant is empty."""
+class DistributionTest(Marked):
+    """Kolmogorov–Smirnov's two-sample test, each of shape S; NaN where a variant is empty."""
 
     distance: Floats
     p_value: Floats
@@ -70,14 +70,15 @@ def mann_whitney(
         variance = n_c * n_t / 12.0 * (total + 1.0 - same)
         z = missed / np.sqrt(variance)
         probability = u / (n_c * n_t)
-    test = z_test(z, known=known & (variance > 0.0), alternative=alternative)
+    gap = _gap(known, varies=np.asarray(variance > 0.0))
+    test = z_test(z, gap=gap, alternative=alternative)
     return RankTest(
         statistic=masked(u, known),
-        z=masked(test.statistic, known),
+        z=test.statistic,
         p_value=test.p_value,
         probability=masked(probability, known),
         interval=_placements(low, high, probability, known, level),
-        estimable=known,
+        gap=gap,
     )
 
 
@@ -97,7 +98,13 @@ def kolmogorov_smirnov(control: ValueCounts, treatment: ValueCounts) -> Distribu
     distance = np.abs(steps).max(axis=-1, initial=0.0)
     units = np.maximum(np.round(one * other / (one + other)), 1.0)
     p_value = np.clip(kstwo.sf(distance, units), 0.0, 1.0)
-    return DistributionTest(distance=masked(distance, known), p_value=np.where(known, p_value, 1.0))
+    return DistributionTest(
+        distance=masked(distance, known), p_value=masked(p_value, known), gap=_gap(known, varies=known)
+    )
+
+
+def _gap(known: Bools, *, varies: Bools) -> NDArray[np.int8]:
+    return np.select([~known, ~varies], [Gap.TOO_FEW_UNITS, Gap.NO_VARIATION], default=Gap.NONE).astype(np.int8)
 
 
 def _aligned(control: ValueCounts, treatment: ValueCounts) -> tuple[Floats, Floats]:

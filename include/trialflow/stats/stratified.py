@@ -10,18 +10,19 @@ from scipy.special import chdtrc, ndtri
 
 from trialflow.stats.arguments import not_negative, open_share
 from trialflow.stats.contrast import SPREAD_FLOOR, difference, masked
-from trialflow.stats.moments import Bools, Floats, Moments
-from trialflow.stats.results import Estimate, Gap, Interval
+from trialflow.stats.moments import Floats, Moments
+from trialflow.stats.results import Estimate, Gap, Interval, Marked
 
 POST_STRATIFIED = "post-stratified"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Heterogeneity:
+class Heterogeneity(Marked):
     """Cochran's test that g effects are one, each array of shape S.
 
-    `estimate` and `std_error` are the inverse-variance mean of the effects, `i_squared` in [0, 1] the share of their
-    scatter beyond chance. With fewer than two estimable effects there is nothing to compare: statistic 0 and p = 1.
+    `estimate` and `std_error` are the inverse-variance mean of the effects (NaN where none is estimable), `i_squared` in
+    [0, 1] the share of their scatter beyond chance. With fewer than two estimable effects there is nothing to compare:
+    statistic, df, p-value and I² are NaN, and `gap` says so.
     """
 
     estimate: Floats
@@ -33,18 +34,17 @@ class Heterogeneity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MantelHaenszel:
+class MantelHaenszel(Marked):
     """Common odds ratio over strata and the test that it is 1, each array of shape S.
 
-    NaN odds ratio, interval and statistic with p = 1 where no stratum tells the variants apart; the interval is
-    [0, inf] where the ratio is 0 or infinite.
+    All NaN where no stratum tells the variants apart, with the reason in `gap`; the interval is [0, inf] where the ratio
+    is 0 or infinite.
     """
 
     odds_ratio: Floats
     interval: Interval
     statistic: Floats
     p_value: Floats
-    estimable: Bools
 
 
 @np.errstate(invalid="ignore")  # values that are not finite end as "no number"
@@ -89,20 +89,23 @@ def heterogeneity(effects: Estimate) -> Heterogeneity:
     weight = np.where(known, effects.information, 0.0)
     value = np.where(known, effects.estimate, 0.0)
     whole = weight.sum(axis=-1)
-    some = whole > 0.0
+    some = np.isfinite(whole) & (whole > 0.0)
     safe = np.where(some, whole, 1.0)
-    centre = (weight * value).sum(axis=-1) / safe
-    statistic = (weight * (value - centre[..., None]) ** 2).sum(axis=-1)
-    df = np.maximum(known.sum(axis=-1) - 1.0, 0.0)
-    testable = df > 0.0
+    with np.errstate(invalid="ignore"):  # an error of 0 outweighs everything and ends as "no number"
+        centre = (weight * value).sum(axis=-1) / safe
+        statistic = (weight * (value - centre[..., None]) ** 2).sum(axis=-1)
+    df = known.sum(axis=-1) - 1.0
+    gap = np.select([df < 1.0, ~some], [Gap.TOO_FEW_EFFECTS, Gap.NO_VALUE], default=Gap.NONE).astype(np.int8)
+    testable = gap == Gap.NONE
     excess = np.where(statistic > 0.0, 1.0 - df / np.where(statistic > 0.0, statistic, 1.0), 0.0)
     return Heterogeneity(
         estimate=masked(centre, some),
         std_error=masked(1.0 / np.sqrt(safe), some),
-        statistic=np.where(testable, statistic, 0.0),
-        df=df,
-        p_value=np.where(testable, chdtrc(np.where(testable, df, 1.0), statistic), 1.0),
-        i_squared=np.where(testable, np.clip(excess, 0.0, 1.0), 0.0),
+        statistic=masked(statistic, testable),
+        df=masked(df, testable),
+        p_value=masked(chdtrc(np.where(testable, df, 1.0), np.where(testable, statistic, 0.0)), testable),
+        i_squared=masked(np.clip(excess, 0.0, 1.0), testable),
+        gap=gap,
     )
 
 
@@ -127,7 +130,11 @@ def mantel_haenszel(control: Moments, treatment: Moments, *, level: float, conti
     missed = np.abs(np.where(used, a - expected, 0.0).sum(axis=-1))
     missed = np.maximum(missed - 0.5, 0.0) if continuity else missed
     whole = np.where(used, variance, 0.0).sum(axis=-1)
-    some = whole > 0.0
+    some = np.isfinite(whole) & (whole > 0.0)
+    reasons = [~used.any(axis=-1), ~np.isfinite(whole + over + under), ~some]
+    codes = [Gap.TOO_FEW_UNITS, Gap.NO_VALUE, Gap.NO_VARIATION]
+    gap = np.select(reasons, codes, default=Gap.NONE).astype(np.int8)
+    some = gap == Gap.NONE
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = over / under
         log_variance = (
@@ -143,8 +150,8 @@ def mantel_haenszel(control: Moments, treatment: Moments, *, level: float, conti
         odds_ratio=masked(ratio, some),
         interval=Interval(lower=masked(lower, some), upper=masked(upper, some), level=level),
         statistic=masked(statistic, some),
-        p_value=np.where(some, chdtrc(1.0, np.where(some, statistic, 0.0)), 1.0),
-        estimable=some,
+        p_value=masked(chdtrc(1.0, np.where(some, statistic, 0.0)), some),
+        gap=gap,
     )
 
 
