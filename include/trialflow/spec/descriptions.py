@@ -136,7 +136,10 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "from_day": "first day since exposure that counts; 0 is the day of exposure",
         "to_day": "last day since exposure that counts, from 0 to 400, not before from_day",
     },
-    "Cap": {"value": "the highest value per unit, more than 0, in the metric's own unit"},
+    "Cap": {
+        "value": "the highest value per unit, more than 0, in the metric's own unit",
+        "quantile": "or the share of units before the start whose value lay at or below the cap, as in 0.99",
+    },
     "Completeness": {
         "by": "marker, max_timestamp, sql or asset",
         "table": "of max_timestamp: the table whose newest row is asked for",

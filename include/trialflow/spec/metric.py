@@ -45,9 +45,14 @@ class Window(Document):
 
 
 class Cap(Document):
-    """Winsorisation of the per-unit value, at a fixed value in the metric's own unit."""
+    """Winsorisation of the per-unit value (of a ratio: of its numerator), by exactly one of the two.
 
-    value: float = Field(gt=0)
+    `value` is in the metric's own unit. `quantile` is resolved at registration from everybody's values before the start
+    and is a fixed value from then on (`Promise.cap_of`).
+    """
+
+    value: float | None = Field(default=None, gt=0)
+    quantile: float | None = Field(default=None, gt=0, lt=1)
 
 
 class Measure(Document):

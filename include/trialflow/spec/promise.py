@@ -29,6 +29,17 @@ class MetricPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCap:
+    """A cap that was promised as a quantile: the `value` it had among `units` units before the start, locked."""
+
+    metric: str
+    quantile: float
+    value: float
+    units: int
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The locked plan: numbers per metric, units a day seen in the traffic, and the tuning of confidence sequences.
 
@@ -40,6 +51,7 @@ class Plan:
     units_per_day: float | None = None
     expected_units: int | None = None
     tuning_units: int | None = None
+    caps: tuple[PlannedCap, ...] = ()
 
     def of(self, metric: str) -> MetricPlan | None:
         """The plan of one metric, if registration could make one."""
@@ -64,6 +76,15 @@ class Promise:
     def source(self) -> UnitSource | MomentsSource:
         """The source the experiment's exposures come from."""
         return self.sources[self.experiment.source]
+
+    def cap_of(self, metric: Metric) -> float | None:
+        """The highest value a unit may have: as stated, or as registration resolved it; None where there is no cap.
+
+        None too for a quantile that is not resolved yet: `metric.cap` then says so.
+        """
+        if metric.cap is None or metric.cap.value is not None:
+            return metric.cap.value if metric.cap else None
+        return next((cap.value for cap in self.plan.caps if cap.metric == metric.name), None)
 
     @property
     def simulated(self) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
+from trialflow.checks.caps import cap_problems
+from trialflow.checks.caps import caps as check_caps
 from trialflow.checks.collision import collision, collision_problems
 from trialflow.checks.finding import Finding
 from trialflow.checks.power import Baseline, baselines, plan, power, power_problems
@@ -18,17 +20,17 @@ from trialflow.spec.catalog import Catalog
 from trialflow.spec.experiment import Experiment, Policy
 from trialflow.spec.fingerprint import document, fingerprint, from_document
 from trialflow.spec.form import page_of_form
+from trialflow.spec.metric import Metric
 from trialflow.spec.parsing import parse_experiment
 from trialflow.spec.plan_document import plan_document
-from trialflow.spec.promise import Plan, Promise
+from trialflow.spec.promise import Plan, PlannedCap, Promise
 from trialflow.spec.source import UnitSource
 from trialflow.spec.translation import did_you_mean
 from trialflow.spec.yaml_text import read_page
 from trialflow.stages.telling import amendments_of, keep_memo, message_of
 from trialflow.stages.workspace import Workspace, registered
-from trialflow.warehouse.history import history
-
-HISTORY_DAYS = 28
+from trialflow.warehouse.caps import capped_by_quantile, pooled_caps
+from trialflow.warehouse.history import HISTORY_DAYS, history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +59,26 @@ def check(workspace: Workspace, registry: Registry, offer: Offer, *, today: date
     except PromiseError as error:
         raise PromiseError([*error.problems, *_collisions_of_refused(registry, offer)]) from error
     experiment = promise.experiment
-    made = _planned(workspace, promise, last_known_day(experiment, today))
+    as_of = last_known_day(experiment, today)
+    caps = _caps(workspace, registry, promise, as_of)
+    capped = replace(promise, plan=Plan(caps=caps))
+    # A cap that was refused leaves nothing to plan the rest with.
+    uncapped = cap_problems(capped)
+    made = Plan(caps=caps) if uncapped else _planned(workspace, capped, as_of)
     others = _others(registry, experiment)
     problems = [
         *collision_problems(experiment, others, offer.where),
-        *power_problems(promise, made, offer.where),
-        *_tuning_problems(experiment, made, offer.where),
+        *uncapped,
+        *(() if uncapped else power_problems(promise, made, offer.where)),
+        *(() if uncapped else _tuning_problems(experiment, made, offer.where)),
     ]
     if problems:
         raise PromiseError(problems)
-    as_of = last_known_day(experiment, today)
     locked = replace(promise, plan=made)
-    findings = (collision(experiment, others, as_of).finding, power(locked, made, as_of).finding)
-    return Accepted(promise=locked, as_of=as_of, findings=findings)
+    findings = [collision(experiment, others, as_of).finding, power(locked, made, as_of).finding]
+    if caps:
+        findings.append(check_caps(locked, as_of).finding)
+    return Accepted(promise=locked, as_of=as_of, findings=tuple(findings))
 
 
 def last_known_day(experiment: Experiment, today: date) -> date:
@@ -119,6 +128,35 @@ def _others(registry: Registry, experiment: Experiment) -> list[Experiment]:
     ]
 
 
+def _caps(workspace: Workspace, registry: Registry, promise: Promise, known_through: date) -> tuple[PlannedCap, ...]:
+    """Caps promised as a quantile: those on record where nothing about them changed, else found in the history."""
+    wanted = capped_by_quantile(promise)
+    kept = _caps_on_record(registry, promise, wanted)
+    source = promise.source
+    known = isinstance(source, UnitSource) and source.population is not None
+    missing = [metric for metric in wanted if metric.name not in kept] if known else []
+    before = known_through + timedelta(days=1)
+    found = pooled_caps(promise, missing, workspace.connections, before=before, days=HISTORY_DAYS)
+    by_name = kept | {cap.metric: cap for cap in found}
+    return tuple(by_name[metric.name] for metric in wanted if metric.name in by_name)
+
+
+def _caps_on_record(registry: Registry, promise: Promise, wanted: Sequence[Metric]) -> dict[str, PlannedCap]:
+    """An amendment of a running experiment must not move a cap: all its days would change their numbers."""
+    if promise.slug not in registry.slugs():
+        return {}
+    before = registered(registry, promise.slug)
+    if before.experiment.calendar.first_day != promise.experiment.calendar.first_day:
+        return {}
+    same = {
+        metric.name
+        for metric in wanted
+        if before.metrics.get(metric.name) == metric
+        and before.sources.get(metric.source) == promise.sources[metric.source]
+    }
+    return {cap.metric: cap for cap in before.plan.caps if cap.metric in same}
+
+
 def _planned(workspace: Workspace, promise: Promise, known_through: date) -> Plan:
     before = known_through + timedelta(days=1)
     measured: dict[str, Baseline] = {}
@@ -130,7 +168,7 @@ def _planned(workspace: Workspace, promise: Promise, known_through: date) -> Pla
         per_day = [float(summary.units_per_day) for summary in summaries]
         units_per_day = max(per_day, default=0.0) or None
     known = measured | baselines(promise, (), "")
-    return plan(promise, known, units_per_day=units_per_day)
+    return replace(plan(promise, known, units_per_day=units_per_day), caps=promise.plan.caps)
 
 
 def _tuning_problems(experiment: Experiment, made: Plan, where: str) -> tuple[Problem, ...]:

@@ -12,6 +12,8 @@ from trialflow.warehouse.connections import Connections
 from trialflow.warehouse.pre_period import grouped_moments, past
 from trialflow.warehouse.summary import HistorySummary
 
+HISTORY_DAYS = 28  # what a plan looks back on
+
 
 def history(promise: Promise, connections: Connections, *, before: date, days: int) -> tuple[HistorySummary, ...]:
     """Moments of every unit-level metric over the `days` before `before`, as the experiment would have measured them.

@@ -43,9 +43,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Metrics of one query, with the distinct measures they are made of. `pre_days` is 0 without CUPED."""
+    """Metrics of one query, with the distinct measures they are made of. `pre_days` is 0 without CUPED.
+
+    `caps` holds the highest value of a unit for each metric, None where there is none.
+    """
 
     metrics: tuple[Metric, ...]
+    caps: tuple[float | None, ...]
     measures: tuple[RawMeasure, ...]
     parts: tuple[Part, ...]
     pre_days: int
@@ -78,9 +82,11 @@ class Layout:
 def layout(promise: Promise, metrics: Iterable[Metric], *, pre_days: int, longest: int | None = None) -> Layout:
     """The layout of unit-level metrics; `longest` cuts windows off after so many days (for pre-periods).
 
-    Raises NotSupportedError for a source without unit-level facts, WarehouseError for an unknown fact.
+    Raises NotSupportedError for a source without unit-level facts, WarehouseError for an unknown fact and for a cap whose
+    quantile was never resolved.
     """
     chosen = tuple(metrics)
+    caps = tuple(_cap(promise, metric) for metric in chosen)
     measures: dict[RawMeasure, int] = {}
     parts: list[Part] = []
     for number, metric in enumerate(chosen):
@@ -88,7 +94,7 @@ def layout(promise: Promise, metrics: Iterable[Metric], *, pre_days: int, longes
             raw = _raw(promise, metric, measure)
             place = measures.setdefault(raw, len(measures))
             parts.append(_part(metric, number=number, position=position, measure=place, longest=longest))
-    return Layout(metrics=chosen, measures=tuple(measures), parts=tuple(parts), pre_days=pre_days)
+    return Layout(metrics=chosen, caps=caps, measures=tuple(measures), parts=tuple(parts), pre_days=pre_days)
 
 
 def value_of(
@@ -105,11 +111,21 @@ def value_of(
             branches.append(
                 (number.in_([whole(place) for place in some]), sa.case((total > 0, real(1.0)), else_=real(0.0)))
             )
-        for place, metric in enumerate(layout.metrics):
-            if metric.cap is not None and metric.kind not in ANY:
-                cap = real(metric.cap.value)
+        for place, (metric, highest) in enumerate(zip(layout.metrics, layout.caps, strict=True)):
+            if highest is not None and metric.kind not in ANY:
+                cap = real(highest)
                 branches.append((number == whole(place), sa.case((total > cap, cap), else_=total)))
     return sa.case(*branches, else_=total) if branches else total
+
+
+def _cap(promise: Promise, metric: Metric) -> float | None:
+    cap = promise.cap_of(metric)
+    if cap is None and metric.cap is not None:
+        raise WarehouseError(
+            f"metric {metric.name}: its cap is the quantile {metric.cap.quantile} of the history and was never resolved; "
+            "register the promise first"
+        )
+    return cap
 
 
 def _measures(metric: Metric) -> tuple[Measure, ...]:

@@ -39,8 +39,11 @@ class Period:
     as_of: int
 
 
-def past(promise: Promise, *, last: date, days: int) -> Period:
-    """The population over the `days` up to `last`. Raises NotSupportedError where the source names no population."""
+def past(promise: Promise, *, last: date, days: int, metrics: tuple[Metric, ...] | None = None) -> Period:
+    """The population over the `days` up to `last`, with every metric that is a sum over units unless `metrics` are named.
+
+    Raises NotSupportedError where the source names no population.
+    """
     source, zone = unit_source(promise), promise.experiment.calendar.time_zone
     if source.population is None:
         raise NotSupportedError(
@@ -50,7 +53,7 @@ def past(promise: Promise, *, last: date, days: int) -> Period:
     pre_days = _pre_days(promise)
     seen = Days(origin=first, first=first, last=last, time_zone=zone)
     return Period(
-        layout=layout(promise, _metrics(promise), pre_days=pre_days, longest=days),
+        layout=layout(promise, _metrics(promise) if metrics is None else metrics, pre_days=pre_days, longest=days),
         units=visiting_units(source.population, days=seen),
         facts=Days(origin=first, first=first - timedelta(days=pre_days), last=last, time_zone=zone),
         as_of=days - 1,

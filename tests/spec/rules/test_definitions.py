@@ -75,6 +75,21 @@ def test_a_cap_means_nothing_where_values_are_zero_or_one() -> None:
     assert on_primary("direction:", "cap: {value: 3}\ndirection:")[0] == "cap"
 
 
+@pytest.mark.parametrize(
+    ("cap", "message"),
+    [("{}", "has neither value nor quantile"), ("{value: 9, quantile: 0.99}", "has both value and quantile")],
+)
+def test_a_cap_is_a_value_or_a_quantile(cap: str, message: str) -> None:
+    text = METRICS["revenue_per_user"].replace("cap: {value: 500}", f"cap: {cap}")
+    (problem,) = complaints({"metrics.secondary": ["revenue_per_user"]}, revenue_per_user=text)
+    assert (problem.where, problem.field, problem.message) == ("metrics/revenue_per_user.yaml", "cap", message)
+
+
+def test_a_cap_may_be_a_quantile_of_the_history() -> None:
+    text = METRICS["revenue_per_user"].replace("cap: {value: 500}", "cap: {quantile: 0.99}")
+    assert complaints({"metrics.secondary": ["revenue_per_user"]}, revenue_per_user=text) == ()
+
+
 def test_a_window_does_not_end_before_it_begins() -> None:
     assert on_primary("{to_day: 6}", "{from_day: 6, to_day: 5}")[0] == "window.to_day"
 

@@ -79,7 +79,11 @@ def _kind(metric: Metric, where: str) -> Iterator[Complaint]:
     if metric.cap is not None and kind not in CAPPED:
         why = "it does not move a quantile below it" if kind is MetricKind.QUANTILE else "a unit's value is 0 or 1"
         message, cure = f"means nothing for kind {kind.value}: {why}", "leave it out"
-        yield Complaint(field="cap", value=metric.cap.value, message=message, cure=cure, where=where)
+        yield Complaint(field="cap", value=metric.cap.stated(), message=message, cure=cure, where=where)
+    elif metric.cap is not None and (metric.cap.value is None) == (metric.cap.quantile is None):
+        message = "has neither value nor quantile" if metric.cap.value is None else "has both value and quantile"
+        cure = "write value: 400 (in the metric's own unit), or quantile: 0.99 (found in the history at registration)"
+        yield Complaint(field="cap", value=metric.cap.stated(), message=message, cure=cure, where=where)
 
 
 def _window(metric: Metric, where: str) -> Iterator[Complaint]:
@@ -121,7 +125,7 @@ def _moments_measures(metric: Metric, source: MomentsSource, where: str) -> Iter
     stated = {
         "measure.value": metric.measure.value,
         "measure.filter": metric.measure.filter,
-        "cap": metric.cap.value if metric.cap else None,
+        "cap": metric.cap.stated() if metric.cap else None,
     }
     for field, value in stated.items():
         if value is not None:
