@@ -12,7 +12,7 @@ from tests.fakes import THREE_VARIANTS, a_metric, a_promise, an_experiment, day
 from trialflow.checks.finding import Status
 from trialflow.checks.power import Baseline, baselines, enough_by, plan, power, power_problems
 from trialflow.spec.promise import Plan, Promise
-from trialflow.stats import JointMoments
+from trialflow.stats import JointMoments, inflation, non_inferiority_units
 from trialflow.warehouse.summary import HistorySummary
 
 ONE = Baseline(mean=1.0, std_dev=1.0, origin="given")
@@ -64,14 +64,54 @@ def test_an_unequal_allocation_asks_more_of_control() -> None:
     assert one.metrics[0].units_per_variant == pytest.approx(1_569.8 * 2.5, rel=1e-3)
 
 
-def test_a_guardrail_is_planned_for_its_margin() -> None:
+def test_a_ramp_counts_with_the_days_of_its_steps() -> None:
+    ramp = [
+        {"day": day(1), "weights": {"control": 0.9, "new": 0.1}},
+        {"day": day(15), "weights": {"control": 0.5, "new": 0.5}},
+    ]
+    asked = promise(calendar={"ramp": ramp})
+    locked = made(asked, 1_000.0)
+    # Fourteen days at .1 and fourteen at .5: 30 % of the units, so the difference has variance σ² (1/.7 + 1/.3) / N
+    # where halves had σ² 4 / N: 3,139.6 × 4.7619 / 4.
+    needed = power(asked, locked, day(0)).finding.evidence["needed_units"]
+    assert needed == pytest.approx(3_139.6 * (1 / 0.7 + 1 / 0.3) / 4, rel=1e-3)
+
+
+def test_a_ramp_that_never_reaches_a_treatment_is_refused() -> None:
+    asked = promise(calendar={"ramp": [{"day": day(1), "weights": {"control": 1.0, "new": 0.0}}]})
+    (problem,) = power_problems(asked, made(asked), "file")
+    assert (problem.field, problem.value) == ("calendar.ramp", "new")
+
+
+def test_a_guardrail_is_planned_for_its_margin_and_a_share_of_the_chance_to_miss() -> None:
     asked = promise(metrics={"guardrails": [{"metric": "conversion", "margin": {"relative": 0.02}}]})
     share = Baseline(mean=0.04, std_dev=(0.04 * 0.96) ** 0.5, origin="given")
     rows = {one.metric: one for one in made(asked, value=ONE, conversion=share).metrics}
-    # methods §17: n per arm for a base of 4 %, a margin of 2 %, alpha .05 one-sided and power .8 is 727,218; that counts
-    # control with (1 − δ)², the plan leaves this out and asks for 2 % more
-    assert rows["conversion"].units_per_variant == pytest.approx(727_218, rel=0.025)
+    # methods §17: n per arm for a base of 4 %, a margin of 2 %, alpha .05 one-sided and power .8 is 727,218. With one
+    # guardrail each test has power .9: (1.644854 + 1.281552)² / (1.644854 + .841621)² = 8.563852 / 6.182558 times as many.
+    assert rows["conversion"].units_per_variant == pytest.approx(727_218 * 8.563852 / 6.182558, rel=1e-5)
     assert rows["conversion"].planned_information is None
+
+
+def test_the_primary_shares_the_chance_to_miss_with_its_guardrails() -> None:
+    asked = promise(metrics={"guardrails": [{"metric": "latency", "margin": {"absolute": 0.2}}]})
+    locked = made(asked, value=ONE, latency=ONE)
+    primary = locked.of("value")
+    # 2 (1.959964 + 1.281552)² / .1²: 2,101.5, the textbook number at power .9
+    assert primary is not None
+    assert primary.units_per_variant == 2_102
+    evidence = power(asked, locked, day(0)).finding.evidence
+    assert (evidence["power"], evidence["power_per_test"]) == (0.8, 0.9)
+
+
+def test_guardrails_that_a_ship_does_not_need_cost_the_primary_nothing() -> None:
+    asked = promise(
+        metrics={"guardrails": [{"metric": "latency", "margin": {"absolute": 0.2}}]},
+        decision={"require_guardrails": False},
+    )
+    primary = made(asked, value=ONE, latency=ONE).of("value")
+    assert primary is not None
+    assert primary.units_per_variant == 1_570
 
 
 def test_what_is_stated_stands_before_what_was_measured() -> None:
@@ -160,20 +200,16 @@ def test_a_confidence_sequence_is_tuned_to_the_units_planned() -> None:
 
 def test_a_guardrail_is_planned_by_the_test_it_will_face() -> None:
     """Less is better, relative margin: the test weighs control's variance by (1 + δ)², and interim looks cost information."""
-    from trialflow.checks.power import Baseline, plan
-    from trialflow.stats import inflation, non_inferiority_units
-
-    promise = a_promise(
+    asked = a_promise(
         metrics={"guardrails": [{"metric": "latency", "margin": {"relative": 0.2}}]},
         analysis={"stopping": {"policy": "group_sequential", "looks": [7, 14, 21]}},
     )
-    made = plan(promise, {"latency": Baseline(mean=5.0, std_dev=1.0, origin="test")}, units_per_day=1_000.0).of(
-        "latency"
+    planned = made(asked, latency=Baseline(mean=5.0, std_dev=1.0, origin="test")).of("latency")
+    factor = inflation([0.25, 0.5, 0.75, 1.0], alpha=0.05, power=0.9, sides=1)
+    # (1 + 1.2²) σ² (z_.95 + z_.9)² / margin², by hand: 2.44 × 8.56385 / 1 = 20.8958
+    assert planned is not None
+    assert planned.units_per_variant == math.ceil(20.8958 * factor)
+    same_at_one_look = non_inferiority_units(
+        std_dev=1.0, relative=0.2, mean=5.0, direction_sign=-1, alpha=0.05, power=0.9
     )
-    factor = inflation([0.25, 0.5, 0.75, 1.0], alpha=0.05, power=0.8, sides=1)
-    # (1 + 1.2²) σ² (z_.95 + z_.8)² / margin², by hand: 2.44 × 6.1826 / 1 = 15.09
-    assert made is not None
-    assert made.units_per_variant == math.ceil(15.0855 * factor)
-    assert float(
-        non_inferiority_units(std_dev=1.0, relative=0.2, mean=5.0, direction_sign=-1, alpha=0.05, power=0.8)
-    ) == pytest.approx(15.0855, abs=1e-3)
+    assert float(same_at_one_look) == pytest.approx(20.8958, abs=1e-3)

@@ -140,13 +140,14 @@ def test_an_underpowered_promise_is_told_the_day_by_which_the_traffic_suffices(b
     assert problem.field == "calendar.last_day"
     (enough,) = map(date.fromisoformat, re.findall(r"run until (\d{4}-\d\d-\d\d)", problem.cure))
 
-    # By hand: two arms of n units find d with power .8 when n = 2 (z + z)² s² / d²; traffic as it was visited.
+    # By hand: two arms of n units find d with power .9 (a guardrail halves the chance to miss) when n = 2 (z + z)² s² / d²;
+    # traffic as it was visited.
     register(benefit, offer(promise(slug="probe_only", layer="probe", analysis=fixed)), by="ada", today=TODAY)
     with benefit.registry() as registry:
         plan = registry.promise("probe_only").plan
     base = next(one for one in plan["metrics"] if one["metric"] == "views_3d")
     effect = 0.08 * base["baseline_mean"]
-    per_arm = math.ceil(2 * (norm.ppf(0.975) + norm.ppf(0.8)) ** 2 * base["baseline_std_dev"] ** 2 / effect**2)
+    per_arm = math.ceil(2 * (norm.ppf(0.975) + norm.ppf(0.9)) ** 2 * base["baseline_std_dev"] ** 2 / effect**2)
     weeks = math.ceil(2 * per_arm / plan["units_per_day"] / 7)
     assert enough == FIRST + timedelta(days=7 * weeks - 1)
 

@@ -20,6 +20,7 @@ from trialflow.stats import (
     minimum_detectable_effect,
     non_inferiority_units,
     planned_information,
+    power_per_test,
     proportion_std_dev,
     units_per_variant,
 )
@@ -77,6 +78,29 @@ def test_the_plan_delivers_its_power() -> None:
     )
     effect = fixed_horizon(difference_in_proportions(control, treatment), level=0.95)
     assert_rate((effect.p_value < 0.05) & (effect.estimate > 0.0), 0.8)
+
+
+@pytest.mark.parametrize(("guardrails", "each"), [(0, 0.8), (1, 0.9), (3, 0.95)])
+def test_the_chance_to_miss_is_shared_out_over_the_success_metric_and_its_guardrails(
+    guardrails: int, each: float
+) -> None:
+    assert power_per_test(0.8, guardrails=guardrails) == pytest.approx(each)
+
+
+@pytest.mark.parametrize("correlation", [-0.45, 0.0, 0.9])
+def test_all_tests_succeed_together_with_the_promised_power(correlation: float) -> None:
+    from scipy.stats import multivariate_normal, norm  # an independent program for the joint chance
+
+    # How far each of three statistics lies beyond its critical value on average; all of them have to be beyond.
+    beyond = norm.ppf(power_per_test(0.8, guardrails=2))
+    spread = np.full((3, 3), correlation) + (1.0 - correlation) * np.eye(3)
+    together = multivariate_normal(mean=np.zeros(3), cov=spread, seed=1).cdf(np.full(3, beyond))
+    assert 0.8 - 1e-4 <= together < 0.95
+
+
+def test_a_negative_number_of_guardrails_is_refused() -> None:
+    with pytest.raises(StatisticsError, match="guardrails"):
+        power_per_test(0.8, guardrails=-1)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from trialflow.errors import Problem
 from trialflow.spec.experiment import Experiment, Policy
 from trialflow.spec.metric import Metric, MetricKind
 from trialflow.spec.promise import MetricPlan, Plan, Promise
+from trialflow.stats.duration import days_needed
 from trialflow.stats.group_sequential import inflation
-from trialflow.stats.power import non_inferiority_units, planned_information, units_per_variant
+from trialflow.stats.power import non_inferiority_units, planned_information, power_per_test, units_per_variant
 from trialflow.stats.spending import SpendingFunction
 from trialflow.warehouse.summary import HistorySummary
 
@@ -63,7 +64,8 @@ def plan(promise: Promise, known: dict[str, Baseline], *, units_per_day: float |
     experiment = promise.experiment
     days = experiment.calendar.days
     expected = int(units_per_day * days) if units_per_day else None
-    metrics = tuple(_metric_plan(promise, name, known[name]) for name in experiment.metrics.names if name in known)
+    planned = () if _idle(experiment) else experiment.metrics.names
+    metrics = tuple(_metric_plan(promise, name, known[name]) for name in planned if name in known)
     primary = next((one for one in metrics if one.metric == experiment.metrics.primary.metric), None)
     needed = _total_units(experiment, primary)
     return Plan(
@@ -76,22 +78,21 @@ def plan(promise: Promise, known: dict[str, Baseline], *, units_per_day: float |
 
 def _metric_plan(promise: Promise, name: str, base: Baseline) -> MetricPlan:
     experiment = promise.experiment
-    analysis = experiment.analysis
     guardrail = next((one for one in experiment.metrics.guardrails if one.metric == name), None)
-    ratio = _allocation(experiment)
+    ratio, each = _allocation(experiment), _power_of_each(experiment)
     if name == experiment.metrics.primary.metric:
         minimum = experiment.metrics.primary.minimum_effect.on_scale(base.mean)
-        factor = _inflation(experiment, alpha=experiment.alpha_per_treatment, sides=2)
+        factor = _inflation(experiment, alpha=experiment.alpha_per_treatment, power=each, sides=2)
         needed = units_per_variant(
             std_dev=base.std_dev,
             minimum_effect=minimum,
             alpha=experiment.alpha_per_treatment,
-            power=analysis.power,
+            power=each,
             ratio=ratio,
             inflation=factor,
         )
         wanted = planned_information(
-            minimum_effect=minimum, alpha=experiment.alpha_per_treatment, power=analysis.power, inflation=factor
+            minimum_effect=minimum, alpha=experiment.alpha_per_treatment, power=each, inflation=factor
         )
         return _rounded(name, base, minimum, math.ceil(needed), float(wanted))
     if guardrail is not None:
@@ -102,10 +103,10 @@ def _metric_plan(promise: Promise, name: str, base: Baseline) -> MetricPlan:
             relative=guardrail.margin.relative,
             mean=base.mean,
             direction_sign=promise.metrics[name].direction.sign,
-            alpha=analysis.guardrail_alpha,
-            power=analysis.power,
+            alpha=experiment.analysis.guardrail_alpha,
+            power=each,
             ratio=ratio,
-            inflation=_inflation(experiment, alpha=analysis.guardrail_alpha, sides=1),
+            inflation=_inflation(experiment, alpha=experiment.analysis.guardrail_alpha, power=each, sides=1),
         )
         return _rounded(name, base, margin, math.ceil(needed), None)
     return _rounded(name, base, None, None, None)
@@ -125,11 +126,31 @@ def _rounded(name: str, base: Baseline, minimum: float | None, needed: int | Non
 
 def _allocation(experiment: Experiment) -> float:
     """Units of the smallest treatment per unit of control."""
-    smallest = min(variant.weight for variant in experiment.treatments)
-    return smallest / experiment.control.weight
+    shares = _shares(experiment)
+    return min(shares[variant.name] for variant in experiment.treatments) / shares[experiment.control.name]
 
 
-def _inflation(experiment: Experiment, *, alpha: float, sides: int) -> float:
+def _shares(experiment: Experiment) -> dict[str, float]:
+    """Each variant's share of all units when every day brings as many: a ramp counts with the days of its steps."""
+    calendar = experiment.calendar
+    days = [experiment.weights_on(calendar.first_day + timedelta(days=day)) for day in range(max(calendar.days, 1))]
+    return {variant.name: sum(day[variant.name] for day in days) / len(days) for variant in experiment.variants}
+
+
+def _idle(experiment: Experiment) -> tuple[str, ...]:
+    """Variants to be compared that get no unit on any day of the calendar."""
+    shares = _shares(experiment)
+    compared = (experiment.control, *experiment.treatments)
+    return tuple(variant.name for variant in compared if shares[variant.name] <= 0.0)
+
+
+def _power_of_each(experiment: Experiment) -> float:
+    """Power of the primary's test and of each guardrail's, so that a SHIP has the promised one."""
+    guardrails = len(experiment.metrics.guardrails) if experiment.decision.require_guardrails else 0
+    return power_per_test(experiment.analysis.power, guardrails=guardrails)
+
+
+def _inflation(experiment: Experiment, *, alpha: float, power: float, sides: int) -> float:
     """What interim looks cost in information; a confidence sequence is planned like a fixed horizon and says so."""
     stopping = experiment.analysis.stopping
     if stopping.policy is not Policy.GROUP_SEQUENTIAL or not stopping.looks:
@@ -140,7 +161,7 @@ def _inflation(experiment: Experiment, *, alpha: float, sides: int) -> float:
         inflation(
             fractions,
             alpha=alpha,
-            power=experiment.analysis.power,
+            power=power,
             sides=sides,
             spending=SpendingFunction.OBRIEN_FLEMING,
         )
@@ -150,16 +171,28 @@ def _inflation(experiment: Experiment, *, alpha: float, sides: int) -> float:
 def _total_units(experiment: Experiment, primary: MetricPlan | None) -> int | None:
     if primary is None or primary.units_per_variant is None:
         return None
-    control = primary.units_per_variant / experiment.control.weight
-    return math.ceil(control)
+    return math.ceil(primary.units_per_variant / _shares(experiment)[experiment.control.name] * (1.0 - 1e-12))
 
 
 def power_problems(promise: Promise, made: Plan, where: str) -> tuple[Problem, ...]:
-    """What registration refuses: no baseline to plan from, or less traffic than the promise needs. Replays are exempt."""
+    """What registration refuses: a variant without units, no baseline to plan from, or less traffic than the promise needs.
+
+    Replays are exempt.
+    """
     experiment = promise.experiment
     primary = made.of(experiment.metrics.primary.metric)
     if experiment.replay:
         return ()
+    if idle := _idle(experiment):
+        return (
+            Problem(
+                where=where,
+                field="calendar.ramp",
+                value=", ".join(idle),
+                message="gets no unit on any day, so there is nothing to compare",
+                cure="give it a weight above 0 in a step of the ramp",
+            ),
+        )
     if primary is None:
         return (
             Problem(
@@ -189,9 +222,8 @@ def power_problems(promise: Promise, made: Plan, where: str) -> tuple[Problem, .
 
 def enough_by(experiment: Experiment, made: Plan, needed: int) -> date:
     """The last day of the full week in which the traffic seen so far has brought `needed` units."""
-    days = math.ceil(needed / (made.units_per_day or 1.0))
-    weeks = max(math.ceil(days / 7), 1)
-    return experiment.calendar.first_day + timedelta(days=7 * weeks - 1)
+    days = days_needed(max(needed, 1), new_units=made.units_per_day or 1.0)
+    return experiment.calendar.first_day + timedelta(days=int(days) - 1)
 
 
 def power(promise: Promise, made: Plan, as_of: date) -> Checked:
@@ -215,7 +247,9 @@ def power(promise: Promise, made: Plan, as_of: date) -> Checked:
     weak = [
         one.metric
         for one in made.metrics
-        if one.units_per_variant and expected and one.units_per_variant > expected * experiment.control.weight
+        if one.units_per_variant
+        and expected
+        and one.units_per_variant > expected * _shares(experiment)[experiment.control.name]
     ]
     if primary is None:
         status, headline = Status.NOT_APPLICABLE, "No baseline is known, so no power was planned."
@@ -233,6 +267,8 @@ def power(promise: Promise, made: Plan, as_of: date) -> Checked:
             headline=headline,
             evidence={
                 "metrics": rows,
+                "power": experiment.analysis.power,
+                "power_per_test": number(_power_of_each(experiment)),
                 "needed_units": needed,
                 "expected_units": expected,
                 "units_per_day": made.units_per_day,

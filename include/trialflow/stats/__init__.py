@@ -106,6 +106,7 @@ from trialflow.stats.power import (
     minimum_detectable_effect,
     non_inferiority_units,
     planned_information,
+    power_per_test,
     proportion_std_dev,
     units_per_variant,
 )
@@ -308,6 +309,7 @@ __all__ = [
     "pooled_z_test",
     "post_stratified",
     "power_over_time",
+    "power_per_test",
     "pre_period_imbalance",
     "predictive_power",
     "probability_best",

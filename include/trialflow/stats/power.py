@@ -23,6 +23,18 @@ def drift(*, alpha: float, power: float, sides: int = 2) -> float:
     return float(ndtri(open_share("power", power)) - ndtri(a))
 
 
+def power_per_test(power: float, *, guardrails: int) -> float:
+    """1 − (1 − power) / (guardrails + 1): what each test is planned with so that all succeed together with `power`.
+
+    A treatment ships when its success metric and every guardrail show what they should. The chances to miss add up to no
+    more than 1 − `power`, however the metrics hang together (Schultzberg, Ankargren & Frånberg 2024, arXiv 2402.11609).
+    Alpha is not divided over guardrails: all of them must pass. Raises StatisticsError for a negative number of them.
+    """
+    if guardrails < 0:
+        raise StatisticsError(f"guardrails = {guardrails!r} must not be negative")
+    return 1.0 - (1.0 - open_share("power", power)) / (guardrails + 1.0)
+
+
 def planned_information(
     *, minimum_effect: ArrayLike, alpha: float, power: float, sides: int = 2, inflation: float = 1.0
 ) -> Floats:
