@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from tests.stats.calibration import Array, assert_rate
-from tests.strategies import SEEDS, moments, same
+from tests.stats.test_means import assert_marked
+from tests.strategies import SEEDS, Rows, moments, same
 from trialflow.errors import StatisticsError
-from trialflow.stats import JointMoments, Moments, difference_in_means, fixed_horizon, novelty_contrast
+from trialflow.stats import Gap, JointMoments, Moments, difference_in_means, fixed_horizon, novelty_contrast
 from trialflow.stats.decay import (
     DailyEffects,
     daily_effects,
@@ -134,20 +138,90 @@ def test_the_slope_keeps_its_level() -> None:
     assert_rate(np.abs(z) > 1.959964, 0.05)
 
 
-def test_what_cannot_be_fitted_is_refused() -> None:
+def with_one(values: Rows, at: int | tuple[int, int], value: float) -> Rows:
+    changed = np.array(values)
+    changed[at] = value
+    return changed
+
+
+SOUND = fading(np.random.default_rng(47), asymptote=0.2, amplitude=0.5, decay=4.0)
+FEW_UNITS = JointMoments.from_rows(np.random.default_rng(48).normal(size=(5, 8)))
+ONE_DAY = DailyEffects.independent([3], [0.1], [0.2])
+NO_DAY = DailyEffects.independent([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("effects", "gap"),
+    [
+        (NO_DAY, Gap.TOO_FEW_DAYS),
+        (ONE_DAY, Gap.TOO_FEW_DAYS),
+        (replace(SOUND, effect=with_one(SOUND.effect, 4, np.nan)), Gap.NO_VALUE),
+        (replace(SOUND, effect=with_one(SOUND.effect, 0, np.inf)), Gap.NO_VALUE),
+        (replace(SOUND, covariance=with_one(SOUND.covariance, (2, 2), np.nan)), Gap.NO_VALUE),
+        (replace(SOUND, covariance=np.ones((21, 21))), Gap.INSEPARABLE_DAYS),
+        (daily_effects(FEW_UNITS, FEW_UNITS), Gap.INSEPARABLE_DAYS),
+        (DailyEffects.independent([1, 2, 3, 4], [0.1] * 4, [0.1, 0.0, 0.1, 0.1]), Gap.INSEPARABLE_DAYS),
+    ],
+    ids=[
+        "no day",
+        "one day",
+        "missing day",
+        "infinite day",
+        "missing covariance",
+        "same days",
+        "few units",
+        "no error",
+    ],
+)
+def test_days_that_tell_nothing_give_no_number_and_the_reason(effects: DailyEffects, gap: Gap) -> None:
+    for estimate in (slope(effects), late_minus_early(effects)):
+        assert_marked(estimate)
+        assert str(estimate.because) == gap.reason
+        assert str(fixed_horizon(estimate, level=0.95).because) == gap.reason
+    fit = fit_decay(effects)
+    assert fit.gap is gap
+    assert not fit.identified
+    assert not fit.evident
+    assert fit.reason == gap.reason
+    assert np.isnan([fit.asymptote, fit.amplitude, fit.decay_days, fit.asymptote_interval.lower]).all()
+
+
+def test_one_day_has_a_mean_and_three_days_no_decay() -> None:
+    same(overall_mean(ONE_DAY).estimate, 0.1)
+    assert str(overall_mean(NO_DAY).because) == Gap.TOO_FEW_DAYS.reason
     short = DailyEffects.independent([1, 2, 3], [0.1, 0.2, 0.3], [0.1, 0.1, 0.1])
-    with pytest.raises(StatisticsError, match="at least four"):
-        fit_decay(short)
+    assert fit_decay(short).gap is Gap.TOO_FEW_DAYS
+    assert bool(slope(short).estimable)
+
+
+def test_what_is_no_series_of_days_is_refused() -> None:
+    short = DailyEffects.independent([1, 2, 3], [0.1, 0.2, 0.3], [0.1, 0.1, 0.1])
     with pytest.raises(StatisticsError, match="two parts"):
         late_minus_early(short, early_days=2, late_days=2)
-    flat = DailyEffects(days=DAYS, effect=DAYS, covariance=np.ones((21, 21)))
-    with pytest.raises(StatisticsError, match="singular"):
-        slope(flat)
+    for days in ([1, 1, 2], [1, np.nan, 3]):
+        with pytest.raises(StatisticsError, match="ascend"):
+            DailyEffects.independent(days, [0.1, 0.2, 0.3], [0.1, 0.1, 0.1])
+    with pytest.raises(StatisticsError, match="shape"):
+        DailyEffects.independent([1, 2, 3], [0.1, 0.2], [0.1, 0.1])
     one = JointMoments.from_rows(np.zeros((1, 4)))
     with pytest.raises(StatisticsError, match="two units"):
         daily_effects(one, one)
 
 
-def test_a_constant_series_has_no_rank_correlation() -> None:
-    assert np.isnan(rank_correlation([1, 2, 3], [5, 5, 5]))
-    same(rank_correlation([1, 2, 3, 4], [10, 20, 20, 70]), 0.9486832980505138)
+def test_a_series_without_a_rank_correlation_says_why() -> None:
+    found = rank_correlation([[1, 2, 3, 4], [1, 2, 3, 4], [1, 2, np.nan, 4]], [[10, 20, 20, 70], [5] * 4, [1, 2, 3, 4]])
+    same(found.coefficient, [0.9486832980505138, np.nan, np.nan])
+    assert found.gap.tolist() == [Gap.NONE, Gap.NO_VARIATION, Gap.NO_VALUE]
+    assert str(rank_correlation([1], [2]).because) == Gap.TOO_FEW_DAYS.reason
+    with pytest.raises(StatisticsError, match="one length"):
+        rank_correlation([1, 2, 3], [1, 2])
+
+
+@given(st.lists(st.integers(0, 5), min_size=3, max_size=12), SEEDS)
+def test_the_rank_correlation_is_that_of_scipy(series: list[int], seed: int) -> None:
+    other = np.random.default_rng(seed).integers(0, 5, size=len(series))
+    found = rank_correlation(series, other)
+    if bool(found.estimable):
+        same(found.coefficient, stats.spearmanr(series, other).statistic)
+    else:
+        assert min(len({*series}), len({*other.tolist()})) == 1

@@ -875,7 +875,7 @@ def novelty_decay(c: Case) -> Got:
         return {
             "first_relative_lift": lift[0],
             "last_relative_lift": lift[-1],
-            "spearman_time_lift": rank_correlation(path["time_since_start"], lift),
+            "spearman_time_lift": rank_correlation(path["time_since_start"], lift).coefficient,
             "n_points": len(lift),
         }
     effects = DailyEffects.independent(c.inputs["day"], c.inputs["lift"], c.inputs["se"])

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import chdtri
 
 from trialflow.errors import StatisticsError
 from trialflow.stats.arguments import open_share
+from trialflow.stats.contrast import SPREAD_FLOOR, masked
 from trialflow.stats.means import difference_in_means
 from trialflow.stats.moments import Floats, JointMoments, Moments
-from trialflow.stats.results import Estimate, Interval, Scale
+from trialflow.stats.results import Estimate, Gap, Interval, Marked, Scale
 
 METHOD = "novelty contrast, late minus early"
 SLOPE = "slope of the effect per day, generalised least squares"
+MEAN = "mean effect over days"
 HALVES = "effect of the late days minus that of the early ones"
 # Decay times looked at: a tenth of a day to ten times the days seen. Beyond either end no data of these days could tell.
 _SHORTEST, _LONGEST, _STEPS = 0.1, 10.0, 400
@@ -23,11 +25,25 @@ _SHORTEST, _LONGEST, _STEPS = 0.1, 10.0, 400
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DailyEffects:
-    """Effects on `days` (d,) since first exposure, (d,), and their covariance (d, d)."""
+    """Effects on `days` (d,) since first exposure, (d,), and their covariance (d, d).
+
+    Effects and covariance may hold values that are not finite: what is estimated from them then has no number and says why.
+    Raises StatisticsError for days that do not ascend or are not finite, and for shapes that do not belong together.
+    """
 
     days: Floats
     effect: Floats
     covariance: Floats
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.days).all() and (np.diff(self.days) > 0.0).all()):
+            raise StatisticsError(f"days = {self.days.tolist()!r} must be finite and ascend without a repetition")
+        d = len(self.days)
+        if self.effect.shape != (d,) or self.covariance.shape != (d, d):
+            raise StatisticsError(
+                f"{d} days need effects of shape ({d},) and a covariance of shape ({d}, {d}), not {self.effect.shape} "
+                f"and {self.covariance.shape}"
+            )
 
     @classmethod
     def independent(cls, days: ArrayLike, effect: ArrayLike, std_error: ArrayLike) -> DailyEffects:
@@ -43,9 +59,10 @@ class DecayFit:
 
     Intervals are profile-likelihood ones. `amplitude` is the effect that goes away (below 0 for primacy: the effect
     grows). `identified` is False where the data do not tell how fast the effect changes: the interval of `decay_days`
-    then reaches an end of what was searched and is reported as 0 or inf there, `reason` says so, and asymptote and
-    amplitude are not to be relied on. `evident` says whether the amplitude's interval excludes 0; if not, there is no
-    evidence of a change, which is not evidence of none.
+    then reaches an end of what was searched and is reported as 0 or inf there, `gap` is NOT_IDENTIFIED, and asymptote
+    and amplitude are not to be relied on. Any other `gap` than that and NONE means that nothing could be fitted, and every
+    number is NaN. `evident` says whether the amplitude's interval excludes 0; if not, there is no evidence of a change,
+    which is not evidence of none.
     """
 
     asymptote: float
@@ -60,7 +77,19 @@ class DecayFit:
     df: int
     identified: bool
     evident: bool
-    reason: str
+    gap: Gap
+
+    @property
+    def reason(self) -> str:
+        """Why there is no number, or none to rely on; empty where there is one."""
+        return self.gap.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RankCorrelation(Marked):
+    """Spearman's coefficient in [−1, 1] of shape S; NaN where `gap` names a reason."""
+
+    coefficient: Floats
 
 
 def novelty_contrast(control: Moments, treatment: Moments) -> Estimate:
@@ -89,7 +118,12 @@ def daily_effects(control: JointMoments, treatment: JointMoments, *, first_day: 
 
 
 def slope(effects: DailyEffects) -> Estimate:
-    """Generalised least squares slope of the effect per day, known covariance (df = inf); 0 without a trend."""
+    """Generalised least squares slope of the effect per day, known covariance (df = inf); 0 without a trend.
+
+    Not estimable below two days, where a value is not finite or where the covariance is singular.
+    """
+    if gap := _gap(effects, fewest=2):
+        return _missing(gap, SLOPE)
     days = effects.days - effects.days.mean()
     design, values = _whiten(effects, np.column_stack([np.ones_like(days), days]))
     fit, covariance = _least_squares(design, values)
@@ -101,9 +135,12 @@ def late_minus_early(effects: DailyEffects, *, early_days: int | None = None, la
 
     Weights are generalised least squares (inverse variances for independent days). The early days are the first
     `early_days`, the late ones the last `late_days`, half of all (rounded down) unless said: a day in the middle is in
-    neither. Raises StatisticsError where a part is empty or the two overlap.
+    neither. Not estimable below two days, where a value is not finite or where the covariance is singular. Raises
+    StatisticsError where a part that was asked for is empty or the two overlap.
     """
     days = len(effects.days)
+    if days < 2 and early_days is None and late_days is None:
+        return _missing(Gap.TOO_FEW_DAYS, HALVES)
     early = days // 2 if early_days is None else early_days
     late = days // 2 if late_days is None else late_days
     if early < 1 or late < 1 or early + late > days:
@@ -112,6 +149,8 @@ def late_minus_early(effects: DailyEffects, *, early_days: int | None = None, la
     part = DailyEffects(
         days=effects.days[used], effect=effects.effect[used], covariance=effects.covariance[np.ix_(used, used)]
     )
+    if gap := _gap(part, fewest=2):
+        return _missing(gap, HALVES)
     first = (np.arange(early + late) < early).astype(np.float64)
     fit, covariance = _least_squares(*_whiten(part, np.column_stack([first, 1.0 - first])))
     variance = covariance[0, 0] + covariance[1, 1] - 2.0 * covariance[0, 1]
@@ -125,9 +164,11 @@ def late_minus_early(effects: DailyEffects, *, early_days: int | None = None, la
 
 
 def overall_mean(effects: DailyEffects) -> Estimate:
-    """Generalised least squares mean of the effect over all days."""
+    """Generalised least squares mean of the effect over all days; not estimable as `slope`, but for one day it is."""
+    if gap := _gap(effects, fewest=1):
+        return _missing(gap, MEAN)
     fit, covariance = _least_squares(*_whiten(effects, np.ones((len(effects.days), 1))))
-    return _normal(float(fit[0]), float(np.sqrt(covariance[0, 0])), "mean effect over days")
+    return _normal(float(fit[0]), float(np.sqrt(covariance[0, 0])), MEAN)
 
 
 def fit_decay(effects: DailyEffects, *, level: float = 0.95) -> DecayFit:
@@ -135,13 +176,13 @@ def fit_decay(effects: DailyEffects, *, level: float = 0.95) -> DecayFit:
 
     For every decay time the other two parameters are linear, so the likelihood is profiled over a grid of decay times
     and refined around its best one; each interval holds what lies within χ²_1 of the best fit. A change that is over
-    within a day, or that looks like a straight line, has no decay time: the fit says "not identified". Raises
-    StatisticsError for fewer than four days.
+    within a day, or that looks like a straight line, has no decay time: the fit says "not identified". Three parameters
+    need four days; with fewer, with a value that is not finite or a singular covariance there is no fit.
     """
     days = effects.days
-    if len(days) < 4:
-        raise StatisticsError(f"{len(days)} days: a decay with three parameters needs at least four")
     open_share("level", level)
+    if gap := _gap(effects, fewest=4):
+        return _no_fit(gap, len(days), level)
     whole = _whiten(effects, np.eye(len(days)))
     grid = np.geomspace(_SHORTEST, _LONGEST * float(days[-1] - days[0]), _STEPS)
     profile = _at_decay(days, grid, whole)
@@ -171,19 +212,30 @@ def fit_decay(effects: DailyEffects, *, level: float = 0.95) -> DecayFit:
         df=len(days) - 3,
         identified=identified,
         evident=bool(identified and not ends[1][0] <= 0.0 <= ends[1][1]),
-        reason="" if identified else "the days seen do not tell how fast the effect changes",
+        gap=Gap.NONE if identified else Gap.NOT_IDENTIFIED,
     )
 
 
-def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
-    """Spearman's rank correlation of two series (d,); descriptive only, since cumulative points depend on each other.
+def rank_correlation(one: ArrayLike, other: ArrayLike) -> RankCorrelation:
+    """Spearman's rank correlation of series along the last axis, S from S + (d,).
 
-    NaN where a series is constant or shorter than two.
+    Descriptive only, since cumulative points depend on each other. No number below two points, where a value is not finite
+    or where a series is constant. Raises StatisticsError for series of different lengths.
     """
-    ranks = [_midranks(np.asarray(series, dtype=np.float64)) for series in (one, other)]
-    centred = [rank - rank.mean() for rank in ranks]
-    size = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
-    return float((centred[0] * centred[1]).sum()) / size if size > 0.0 else np.nan
+    series = [np.asarray(values, dtype=np.float64) for values in (one, other)]
+    if series[0].shape[-1:] != series[1].shape[-1:] or not series[0].ndim:
+        raise StatisticsError(f"series of shape {series[0].shape} and {series[1].shape} must be of one length")
+    first, second = np.broadcast_arrays(*series)
+    finite = np.isfinite(first + second).all(axis=-1)
+    ranks = [_midranks(np.where(finite[..., None], values, 0.0)) for values in (first, second)]
+    away = [rank - rank.mean(axis=-1, keepdims=True) for rank in ranks] if first.shape[-1] else ranks
+    size = np.asarray(np.sqrt((away[0] ** 2).sum(axis=-1) * (away[1] ** 2).sum(axis=-1)))
+    short = np.full(finite.shape, first.shape[-1] < 2)
+    codes = [Gap.TOO_FEW_DAYS, Gap.NO_VALUE, Gap.NO_VARIATION]
+    gap = np.select([short, ~finite, size <= 0.0], codes, default=Gap.NONE).astype(np.int8)
+    known = gap == Gap.NONE
+    coefficient = (away[0] * away[1]).sum(axis=-1) / np.where(known, size, 1.0)
+    return RankCorrelation(coefficient=masked(coefficient, known), gap=gap)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -195,14 +247,23 @@ class _Fits:
     loss: Floats
 
 
-def _whiten(effects: DailyEffects, design: Floats) -> tuple[Floats, Floats]:
-    """Design and effects in units of independent standard errors."""
+def _gap(effects: DailyEffects, *, fewest: int) -> Gap:
+    """Why nothing can be estimated from these days; NONE, which counts as False, where something can."""
+    if len(effects.days) < fewest:
+        return Gap.TOO_FEW_DAYS
+    if not (np.isfinite(effects.effect).all() and np.isfinite(effects.covariance).all()):
+        return Gap.NO_VALUE
     try:
-        root = np.linalg.cholesky(effects.covariance)
-    except np.linalg.LinAlgError as error:
-        raise StatisticsError(
-            "the covariance of the daily effects is singular: use fewer days or more units"
-        ) from error
+        left = np.diagonal(np.linalg.cholesky(effects.covariance)) ** 2
+    except np.linalg.LinAlgError:
+        return Gap.INSEPARABLE_DAYS
+    # What of a day's variance the days before do not hold; where that is dust, rounding alone tells the days apart.
+    return Gap.NONE if (left > SPREAD_FLOOR * np.diagonal(effects.covariance)).all() else Gap.INSEPARABLE_DAYS
+
+
+def _whiten(effects: DailyEffects, design: Floats) -> tuple[Floats, Floats]:
+    """Design and effects in units of independent standard errors; `_gap` has seen to it that there is a root."""
+    root = np.linalg.cholesky(effects.covariance)
     both = np.linalg.solve(root, np.column_stack([design, effects.effect]))
     return both[:, :-1], both[:, -1]
 
@@ -269,13 +330,38 @@ def _asymptote_error(effects: DailyEffects, amplitude: float, time: float) -> fl
 
 
 def _midranks(values: Floats) -> Floats:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    upto: NDArray[np.float64] = np.cumsum(counts).astype(np.float64)
-    return (upto - (counts - 1) / 2.0)[place]
+    """Ranks along the last axis, the mean rank for ties."""
+    own, others = values[..., :, None], values[..., None, :]
+    return np.asarray((others < own).sum(axis=-1) + ((others == own).sum(axis=-1) + 1.0) / 2.0)
 
 
 def _interval(lower: float, upper: float, level: float) -> Interval:
     return Interval(lower=np.asarray(lower), upper=np.asarray(upper), level=level)
+
+
+def _missing(gap: Gap, method: str) -> Estimate:
+    """An estimate without a number."""
+    estimate = _normal(np.nan, np.nan, method, control=(np.nan, np.nan))
+    return replace(estimate, df=np.asarray(np.nan), estimable=np.asarray(False), gap=np.asarray(gap, dtype=np.int8))
+
+
+def _no_fit(gap: Gap, days: int, level: float) -> DecayFit:
+    nowhere = _interval(np.nan, np.nan, level)
+    return DecayFit(
+        asymptote=np.nan,
+        asymptote_interval=nowhere,
+        asymptote_std_error=np.nan,
+        amplitude=np.nan,
+        amplitude_interval=nowhere,
+        decay_days=np.nan,
+        decay_interval=nowhere,
+        half_life_days=np.nan,
+        residual=np.nan,
+        df=max(days - 3, 0),
+        identified=False,
+        evident=False,
+        gap=gap,
+    )
 
 
 def _normal(
@@ -297,4 +383,5 @@ def _normal(
         estimable=np.asarray(True),
         scale=Scale.ABSOLUTE,
         method=method,
+        gap=np.asarray(Gap.NONE, dtype=np.int8),
     )
