@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.stats.calibration import assert_rate
 from tests.strategies import awkward_moments, joint_moments, same
-from trialflow.stats import JointMoments
+from trialflow.stats import Gap, JointMoments
 from trialflow.stats.imbalance import pre_period_imbalance
 
 
@@ -26,10 +26,10 @@ def test_it_does_not_depend_on_order_or_units(one: JointMoments, other: JointMom
 
 
 @given(st.lists(awkward_moments(columns=2), min_size=2, max_size=4))
-def test_no_number_is_missing(arms: list[JointMoments]) -> None:
+def test_no_number_is_missing_without_a_mark(arms: list[JointMoments]) -> None:
     found = pre_period_imbalance(stacked(*arms))
-    assert np.isfinite(found.statistic)
-    assert 0.0 <= found.p_value <= 1.0
+    assert bool(found.estimable) == bool(np.isfinite(found.statistic)) == bool(0.0 <= found.p_value <= 1.0)
+    assert (found.because == "") == found.estimable
 
 
 def drawn(generator: np.random.Generator, shift: float) -> JointMoments:
@@ -57,4 +57,47 @@ def test_a_covariate_that_is_not_finite_does_not_count() -> None:
     endless = np.asarray([[0.0, np.nan], [np.nan, np.inf]])
     infinite = np.asarray([0.0, np.inf])
     broken = [JointMoments(n=arm.n, mean=arm.mean + infinite, m2=arm.m2 + endless) for arm in arms]
-    same(pre_period_imbalance(stacked(*broken)).p_value, alone.p_value)
+    found = pre_period_imbalance(stacked(*broken))
+    same(found.p_value, alone.p_value)
+    assert found.left_out.tolist() == [False, True]
+    assert not alone.left_out.any()
+
+
+def test_variants_that_cannot_be_compared_are_not_called_balanced() -> None:
+    generator = np.random.default_rng(10)
+    sound = [JointMoments.from_rows(generator.normal(size=(40, 2))) for _ in range(2)]
+    missing = JointMoments(n=sound[0].n, mean=np.full(2, np.nan), m2=sound[0].m2)
+    nobody = JointMoments.from_rows(np.zeros((0, 2)))
+    single = JointMoments.from_rows(np.ones((1, 2)))
+    zeros = JointMoments.from_rows(np.zeros((40, 2)))
+    table = [(*sound,), (missing, sound[1]), (nobody, sound[1]), (single, single), (zeros, zeros)]
+    found = pre_period_imbalance(
+        JointMoments(**{k: np.stack([getattr(stacked(*arms), k) for arms in table]) for k in ("n", "mean", "m2")})
+    )
+    gaps = [Gap.NONE, Gap.NO_VALUE, Gap.NOTHING_TO_COMPARE, Gap.TOO_FEW_UNITS, Gap.NO_VARIATION]
+    assert found.gap.tolist() == gaps
+    for value in (found.statistic, found.df, found.p_value):
+        assert np.isnan(value).tolist() == [False, True, True, True, True]
+
+
+def test_moments_that_are_not_finite_in_part_are_marked() -> None:
+    generator = np.random.default_rng(12)
+    arms = [JointMoments.from_rows(generator.normal(size=(40, 2))) for _ in range(2)]
+    crossed = np.array(arms[0].m2)
+    crossed[0, 1] = crossed[1, 0] = np.nan
+    for broken in (
+        JointMoments(n=arms[0].n, mean=arms[0].mean, m2=crossed),
+        JointMoments(n=np.asarray(np.nan), mean=arms[0].mean, m2=arms[0].m2),
+        JointMoments(n=np.asarray(np.inf), mean=arms[0].mean, m2=arms[0].m2),
+    ):
+        found = pre_period_imbalance(stacked(broken, arms[1]))
+        assert str(found.because) == Gap.NO_VALUE.reason
+        assert np.isnan([found.statistic, found.df, found.p_value]).all()
+
+
+def test_a_constant_that_differs_between_variants_is_named() -> None:
+    generator = np.random.default_rng(11)
+    arms = [
+        JointMoments.from_rows(np.column_stack([generator.normal(size=40), np.full(40, level)])) for level in (0, 1)
+    ]
+    assert pre_period_imbalance(stacked(*arms)).left_out.tolist() == [False, True]
