@@ -28,14 +28,22 @@ class Problem:
         return f"{self.where}: {self.field} = {self.value}: {self.message} ({self.cure})"
 
 
-class PromiseError(TrialflowError):
-    """A promise, metric or source is not acceptable; carries every problem found, not only the first."""
+class ProblemsError(TrialflowError):
+    """Something a person wrote is not acceptable; carries every problem found, not only the first."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
         noun = "problem" if count == 1 else "problems"
         super().__init__(f"{count} {noun}:\n" + "\n".join(f"- {problem}" for problem in self.problems))
+
+
+class PromiseError(ProblemsError):
+    """A promise, metric, source or order is not acceptable."""
+
+
+class SignatureError(ProblemsError):
+    """An answer to a sign-off is not acceptable; nothing was recorded, and it can be given again."""
 
 
 class StatisticsError(TrialflowError):
@@ -60,6 +68,10 @@ class UnknownExperimentError(RegistryError):
 
 class NotDueError(RegistryError):
     """A final analysis was asked for on a day on which the promise does not foresee one."""
+
+
+class NothingToSignError(RegistryError):
+    """There is no verdict, or none that still waits for a signature."""
 
 
 class LockedError(RegistryError):

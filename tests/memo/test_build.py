@@ -21,6 +21,7 @@ from tests.memo.scenes import (
     ship,
     two_treatments,
 )
+from trialflow.decision import Signature, Verdict
 from trialflow.memo import Order, holdout_memo, markdown
 from trialflow.memo.memo import Section
 
@@ -71,7 +72,14 @@ def test_missing_evidence_is_not_available_and_nothing_is_invented() -> None:
 
 def test_a_memo_is_unsigned_until_somebody_signs() -> None:
     scene = ship()
-    signed = dataclasses.replace(scene, decision=dataclasses.replace(scene.decision, signed_by="ada"))
+    signature = Signature(
+        verdict=Verdict.SHIP,
+        recommended=Verdict.SHIP,
+        signed_by="ada",
+        signed_on=scene.decision.as_of,
+        decision=scene.decision.fingerprint,
+    )
+    signed = dataclasses.replace(scene, decision=dataclasses.replace(scene.decision, signature=signature))
     assert "recommended, unsigned" in scene.memo.labels
     assert "recommended, unsigned" not in signed.memo.labels
     assert "Signed by ada" in " ".join(section(signed, "Verdict").paragraphs)

@@ -64,7 +64,21 @@ LIVES = {
     "analysed": ([VALIDATED, ANALYSED], FINAL, Stage.ANALYSED),
     "not analysed yet the day before": ([VALIDATED, ANALYSED], FINAL - timedelta(days=1), Stage.RUNNING),
     "decided the same day": ([VALIDATED, ANALYSED, DECIDED], FINAL, Stage.DECIDED),
-    "a signature changes no stage": ([VALIDATED, ANALYSED, DECIDED, (EventKind.SIGNED, AFTER)], AFTER, Stage.DECIDED),
+    "a signature counts from the day of the decision": (
+        [VALIDATED, ANALYSED, (EventKind.SIGNED, FINAL), (EventKind.DECIDED, AFTER)],
+        FINAL,
+        Stage.ANALYSED,
+    ),
+    "signed and decided": (
+        [VALIDATED, ANALYSED, (EventKind.SIGNED, FINAL), (EventKind.DECIDED, AFTER)],
+        AFTER,
+        Stage.DECIDED,
+    ),
+    "news about a rollout changes no stage": (
+        [VALIDATED, ANALYSED, DECIDED, (EventKind.ROLLOUT_STEP, AFTER), (EventKind.ROLLOUT_PAUSED, AFTER)],
+        AFTER,
+        Stage.ROLLING_OUT,
+    ),
     "extended": ([VALIDATED, ANALYSED, DECIDED, (EventKind.EXTENDED, FINAL)], FINAL, Stage.RUNNING),
     "ramp": ([VALIDATED, ANALYSED, DECIDED, (EventKind.ROLLOUT_STEP, AFTER)], AFTER, Stage.ROLLING_OUT),
     "launched": (

@@ -35,7 +35,7 @@ class Facts:
 def facts(promise: Promise, findings: Mapping[str, Finding], variant: str) -> Facts:
     """Read the answers about one treatment out of the findings of one as_of."""
     primary = _comparison(findings.get("effects"), variant)
-    segment = _winning_segment(findings.get("segments"), variant)
+    segment = next(iter(winning_segments(findings.get("segments"), variant)), "")
     short = _extends(findings.get("information"))
     rules = promise.experiment.decision
     return Facts(
@@ -98,11 +98,12 @@ def _guarded(promise: Promise, finding: Finding | None, variant: str) -> bool:
     return promised <= shown
 
 
-def _winning_segment(finding: Finding | None, variant: str) -> str:
+def winning_segments(finding: Finding | None, variant: str) -> tuple[str, ...]:
+    """Segments, as "dimension = value", in which a treatment's benefit is shown after correction; the clearest first."""
     rows = finding.evidence.get("comparisons", []) if finding else []
     won = [row for row in rows if row["variant"] == variant and row["crossed"]]
-    best = min(won, key=lambda row: float(row["adjusted_p_value"]), default=None)
-    return f"{best['segment_dimension']} = {best['segment_value']}" if best else ""
+    best_first = sorted(won, key=lambda row: float(row["adjusted_p_value"]))
+    return tuple(f"{row['segment_dimension']} = {row['segment_value']}" for row in best_first)
 
 
 def _extends(finding: Finding | None) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trialflow.decision.decision import HoldReason, Verdict
 from trialflow.decision.facts import Facts
+from trialflow.decision.verdict import HoldReason, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

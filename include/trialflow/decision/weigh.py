@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from trialflow.checks.finding import Finding, Status
-from trialflow.decision.decision import Decision, HoldReason, Reason, Verdict
+from trialflow.decision.decision import Decision, Reason
 from trialflow.decision.facts import Facts, facts, missing_evidence
 from trialflow.decision.rules import PRECEDENCE, Rule, rule_for
+from trialflow.decision.verdict import HoldReason, Verdict
 from trialflow.spec.promise import Promise
 
 WARNINGS = ("srm_final", "adjustment", "lock")  # said whatever the verdict rests on

@@ -13,7 +13,13 @@ from trialflow.spec.experiment import Calendar
 
 
 class EventKind(StrEnum):
-    """What can happen to an experiment."""
+    """What can happen to an experiment.
+
+    ANALYSED is a verdict that waits for a person, SIGNED the person's answer (as_of and key of the verdict, the signature
+    as detail), DECIDED the day from which it counts: the day of the signature, or at once for an extension that the
+    promise foresaw. FOLLOW_UP_DONE has the key "<as_of>|<index>" of the signature's list, WATCHED ends the watch after a
+    launch.
+    """
 
     REGISTERED = "registered"
     AMENDED = "amended"
@@ -28,9 +34,14 @@ class EventKind(StrEnum):
     DECIDED = "decided"
     SIGNED = "signed"
     EXTENDED = "extended"
+    FOLLOW_UP_DONE = "follow_up_done"
     ROLLOUT_STEP = "rollout_step"
+    ROLLOUT_PAUSED = "rollout_paused"
+    ROLLOUT_RESUMED = "rollout_resumed"
     LAUNCHED = "launched"
     ROLLED_BACK = "rolled_back"
+    WATCHED = "watched"
+    RETEST_DUE = "retest_due"
     WITHDRAWN = "withdrawn"
     RETIRED = "retired"
 

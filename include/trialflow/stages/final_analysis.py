@@ -72,8 +72,10 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
             answer = record.decision(decision.document(), decision.fingerprint, as_of)
             record.memo("decision", as_of, documents)
             record.event(EventKind.ANALYSED, as_of)
-            record.event(EventKind.DECIDED, as_of, detail={"verdict": decision.verdict.value})
             if decision.verdict is Verdict.EXTEND:
+                # The promise decided this long ago; every other verdict waits for a signature.
+                detail = {"verdict": decision.verdict.value}
+                record.event(EventKind.DECIDED, as_of, key=decision.fingerprint, detail=detail)
                 record.event(EventKind.EXTENDED, as_of)
             record.intend(message_of(promise, f"decision|{slug}|{as_of}|{decision.fingerprint}", documents))
     return Analysed(decision=decision, created=answer.created)

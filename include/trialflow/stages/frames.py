@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from trialflow.checks.comparison import Comparison
 from trialflow.registry import Registry
+from trialflow.stages.sign import signed_decision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,21 +67,25 @@ def findings(registry: Registry, slugs: Iterable[str], as_of: date | None = None
 
 
 def decisions(registry: Registry, slugs: Iterable[str], as_of: date | None = None) -> pd.DataFrame:
-    """Every verdict with its reasons."""
+    """Every verdict with its reasons, and what was signed under it."""
     return _frame(
         {
             "experiment": slug,
-            "as_of": stored.as_of,
-            "verdict": stored.document["verdict"],
-            "hold_reason": stored.document["hold_reason"],
-            "variant": stored.document["variant"],
-            "segment": stored.document["segment"],
-            "signed_by": stored.document["signed_by"],
-            "reasons": " ".join(reason["text"] for reason in stored.document["reasons"]),
+            "as_of": decision.as_of,
+            "verdict": decision.verdict.value,
+            "hold_reason": decision.hold_reason.value if decision.hold_reason else None,
+            "variant": decision.variant,
+            "segment": decision.segment,
+            "final_verdict": decision.final_verdict.value,
+            "overridden": decision.overridden,
+            "signed_by": decision.signed_by,
+            "rationale": decision.signature.rationale if decision.signature else "",
+            "reasons": " ".join(reason.text for reason in decision.reasons),
         }
         for slug in slugs
         for stored in registry.decisions(slug)
         if as_of is None or stored.as_of == as_of
+        if (decision := signed_decision(registry, slug, stored.as_of)) is not None
     )
 
 
