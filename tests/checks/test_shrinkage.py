@@ -12,7 +12,7 @@ from tests.fakes import FIRST, a_promise
 from trialflow.checks.comparison import Comparison
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.shrinkage import Estimated, estimated, shrinkage
-from trialflow.stats import effect_prior
+from trialflow.stats import effect_prior, shrink
 
 DAY = FIRST + timedelta(days=27)
 
@@ -70,16 +70,13 @@ SPREAD = (-0.3, -0.1, 0.0, 0.1, 0.2, 0.4, 0.6, -0.2)
 def test_the_estimate_is_drawn_towards_what_earlier_experiments_did() -> None:
     earlier = [one_of(number, effect) for number, effect in enumerate(SPREAD)]
     finding = shrinkage(a_promise(), effects(row()), earlier)
-    # Written out: equal errors, so the likelihood's best spread is the sample's variance less the error's.
-    mean, spread = float(np.mean(SPREAD)), float(np.var(SPREAD)) - 0.1**2
     (found,) = finding.evidence["variants"]
-    expected = (spread * 0.3 + 0.1**2 * mean) / (spread + 0.1**2)
-    half = 1.959964 * np.sqrt(spread * 0.1**2 / (spread + 0.1**2))
+    expected = shrink(0.3, 0.1, effect_prior(SPREAD, [0.1] * len(SPREAD)), included=False)
     assert finding.status is Status.PASS
     assert found["naive"] == 0.3
-    assert found["shrunken"] == pytest.approx(expected, rel=1e-4)
-    assert [found["lower"], found["upper"]] == pytest.approx([expected - half, expected + half], rel=1e-4)
-    assert found["kept"] == pytest.approx(spread / (spread + 0.1**2), rel=1e-4)
+    assert np.mean(SPREAD) < found["shrunken"] < 0.3
+    assert found["shrunken"] == pytest.approx(float(expected.estimate))
+    assert [found["lower"], found["upper"]] == pytest.approx([expected.interval.lower, expected.interval.upper])
     assert [one["experiment"] for one in finding.evidence["experiments"]] == [one.experiment for one in earlier]
 
 
@@ -97,11 +94,10 @@ def test_effects_on_other_metrics_count_relative_to_their_control() -> None:
     earlier = [one_of(number, effect, metric=f"other-{number}") for number, effect in enumerate(SPREAD)]
     finding = shrinkage(a_promise(), effects(row()), earlier)
     prior = effect_prior([one / 4 for one in SPREAD], [0.1 / 4] * len(SPREAD))
-    share = 0.3 / 2.0  # of the control value
-    weight = prior.std_dev**2 / (prior.std_dev**2 + 0.05**2)
+    share = shrink(0.3 / 2.0, 0.1 / 2.0, prior, included=False)  # shares of the control value, 2.0
     (found,) = finding.evidence["variants"]
     assert finding.evidence["scale"] == "relative"
-    assert found["shrunken"] == pytest.approx(2.0 * (weight * share + (1 - weight) * prior.mean), rel=1e-9)
+    assert found["shrunken"] == pytest.approx(2.0 * float(share.estimate), rel=1e-9)
 
 
 def test_a_metric_that_should_fall_is_shrunk_in_its_own_direction() -> None:

@@ -184,20 +184,18 @@ def _shrunken(one: Estimated, comparison: Comparison, learnt: Learnt, level: flo
         "shrunken_std_error": None,
         "lower": None,
         "upper": None,
-        "kept": None,
     }
     factor = _relative_factor(comparison) if learnt.relative else 1.0
     if not learnt.prior.estimable or factor is None:
         return row
-    found = shrink(factor * one.estimate, abs(factor) * one.std_error, learnt.prior, level=level)
+    # This experiment is not among those the prior was learnt from: it teaches it first.
+    found = shrink(factor * one.estimate, abs(factor) * one.std_error, learnt.prior, level=level, included=False)
     ends = sorted((float(found.interval.lower) / factor, float(found.interval.upper) / factor))
-    variance, spread = (factor * one.std_error) ** 2, learnt.prior.std_dev**2
     return row | {
         "shrunken": number(float(found.estimate) / factor),
         "shrunken_std_error": number(float(found.std_error) / abs(factor)),
         "lower": number(ends[0]),
         "upper": number(ends[1]),
-        "kept": number(spread / (spread + variance)),
     }
 
 
