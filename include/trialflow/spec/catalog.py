@@ -67,7 +67,7 @@ class Catalog:
                 problems.append(_unknown(place, label.partition(" ")[0], name, "source", self.sources))
         names = dict.fromkeys(name for _, name in wanted.values() if name in self.sources)
         sources = {name: self.sources[name] for name in names}
-        ordered = {name: metrics[name] for name in experiment.metrics.names if name in metrics}
+        ordered = {name: metrics[name] for name in experiment.metric_names if name in metrics}
         return Promise(experiment=experiment, metrics=ordered, sources=sources), tuple(problems)
 
     def experiments(self) -> Iterator[tuple[Path, str]]:
@@ -110,12 +110,13 @@ def _text(path: Path, where: str) -> str:
 
 def _metric_fields(experiment: Experiment) -> list[tuple[str, str]]:
     """Every place where the experiment names a metric."""
-    roles = experiment.metrics
+    roles, gates = experiment.metrics, experiment.decision.system_guardrails
     return [
         ("metrics.primary.metric", roles.primary.metric),
         *((f"metrics.secondary.{index}", name) for index, name in enumerate(roles.secondary)),
         *((f"metrics.guardrails.{index}.metric", rail.metric) for index, rail in enumerate(roles.guardrails)),
         *((f"metrics.diagnostics.{index}", name) for index, name in enumerate(roles.diagnostics)),
+        *((f"decision.system_guardrails.{index}.metric", rail.metric) for index, rail in enumerate(gates)),
     ]
 
 

@@ -110,8 +110,15 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
     "DecisionRules": {
         "require_guardrails": "whether every guardrail must be shown non-inferior for a SHIP",
         "allow_partial": "whether a win in a registered segment alone may end in PARTIAL",
-        "rollout": "the ramp after a SHIP, shares rising",
-        "watch_days": "not supported yet: leave it out",
+        "rollout": "the ramp after a SHIP or PARTIAL, shares rising",
+        "rollout_key": "the rollout's name in the exposure log, <slug>-rollout unless stated; a replay with one is rolled out",
+        "watch_days": "days to watch from the first day of the last step on; the last step's own days count at least",
+        "system_guardrails": "metrics that gate the ramp only (slow requests, errors, crashes), each with its margin",
+        "canary": "a small share before the experiment, gated like a step of the ramp",
+    },
+    "Canary": {
+        "share": "share of the audience that gets the treatments, at most 0.1",
+        "days": "how many days before first_day it lasts",
     },
     "Metric": {
         "name": "the metric's name, the same as its file's",

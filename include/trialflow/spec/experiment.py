@@ -198,13 +198,27 @@ class RolloutStep(Document):
     days: int = Field(ge=1, le=90)
 
 
+class Canary(Document):
+    """The share of the audience that gets the treatments before the experiment, on the `days` up to the eve of first_day."""
+
+    share: Annotated[float, Field(gt=0.0, le=0.1)] = 0.01
+    days: int = Field(default=1, ge=1, le=28)
+
+
 class DecisionRules(Document):
-    """What must be shown besides the primary metric for a SHIP, and the ramp that follows one."""
+    """What must be shown besides the primary metric for a SHIP, and the ramp that follows one.
+
+    `rollout_key` names the rollout in the exposure log, `<slug>-rollout` unless stated. In a replay nothing is rolled out
+    unless it is stated: then the replayed log holds the rollout. `system_guardrails` gate the ramp beside the guardrails.
+    """
 
     require_guardrails: bool = True
     allow_partial: bool = True
     rollout: tuple[RolloutStep, ...] = ()
+    rollout_key: Slug | None = None
     watch_days: int = Field(default=0, ge=0, le=400)
+    system_guardrails: tuple[Guardrail, ...] = ()
+    canary: Canary | None = None
 
 
 class Experiment(Document):
@@ -230,6 +244,12 @@ class Experiment(Document):
     baselines: dict[Name, Baseline] = Field(default_factory=dict)
     replay: bool = False
     notes: str = Field(default="", max_length=4000)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Every metric that the promise rests on: those of the experiment, then those that only gate its rollout."""
+        gates = tuple(guardrail.metric for guardrail in self.decision.system_guardrails)
+        return tuple(dict.fromkeys((*self.metrics.names, *gates)))
 
     @cached_property
     def control(self) -> Variant:

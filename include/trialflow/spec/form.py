@@ -304,6 +304,15 @@ FORM: tuple[FormField, ...] = (
         read=_rollout,
         about=f"{_LINES}: share days, as in: 0.25 7",
     ),
+    _make(
+        "Decision",
+        "system_guardrails",
+        "decision.system_guardrails",
+        "array",
+        read=_guardrail,
+        about=f"{_LINES}, for the ramp alone: metric margin scale, as in: slow_requests 0.005 absolute",
+    ),
+    _make("Decision", "watch_days", "decision.watch_days", "integer", minimum=0, maximum=400),
     _make("Decision", "replay", "replay", "boolean"),
 )
 _BY_NAME = {one.name: one for one in FORM}

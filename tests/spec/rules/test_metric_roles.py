@@ -73,8 +73,3 @@ def test_a_baseline_is_about_a_metric_of_the_experiment() -> None:
     (problem,) = complaints({"baselines": {"purchase_rat": {"mean": 0.1, "std_dev": 0.3}}})
     assert problem.cure == "did you mean purchase_rate?"
     assert complaints({"baselines": {"purchase_rate": {"mean": 0.1, "std_dev": 0.3}}}) == ()
-
-
-def test_a_rollout_only_grows() -> None:
-    (problem,) = complaints({"decision.rollout": [{"share": 0.5, "days": 1}, {"share": 0.5, "days": 1}]})
-    assert problem.field == "decision.rollout.1.share"

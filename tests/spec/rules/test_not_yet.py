@@ -15,13 +15,6 @@ ON_MOMENTS = {
 }
 
 
-def test_nobody_watches_after_a_rollout_yet() -> None:
-    (problem,) = complaints({"decision.watch_days": 28})
-    assert (problem.field, problem.value) == ("decision.watch_days", "28")
-    assert "not supported yet" in problem.message
-    assert complaints({"decision.watch_days": 0}) == ()
-
-
 def test_no_source_is_read_again_by_itself_yet() -> None:
     (problem,) = complaints({}, shop_events=SOURCE + "restate_days: 2\n")
     assert (problem.where, problem.field) == ("sources/shop_events.yaml", "restate_days")

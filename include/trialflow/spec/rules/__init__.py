@@ -7,7 +7,7 @@ from datetime import date
 
 from trialflow.errors import Problem
 from trialflow.spec.promise import Promise
-from trialflow.spec.rules import calendar, definitions, methods, metric_roles, not_yet, variants
+from trialflow.spec.rules import calendar, definitions, methods, metric_roles, not_yet, rollout, variants
 from trialflow.spec.rules.rule import Circumstances, Complaint, Rule, touch
 
 __all__ = ["RULES", "problems_of"]
@@ -43,7 +43,10 @@ RULES: Mapping[Rule, tuple[str, ...]] = {
     calendar.looks_close_full_weeks: (OWN, "analysis.stopping.policy", "replay"),
     calendar.looks_after_maturity: ("analysis.stopping.looks", _PRIMARY),
     metric_roles.baselines: (OWN, *_NAMES),
-    metric_roles.rollout: ("decision.rollout.*.share",),
+    rollout.shares_rise: ("decision.rollout.*.share",),
+    rollout.gates_need_units: ("decision.rollout", "decision.canary", "source", "replay"),
+    rollout.watch_follows_a_rollout: (OWN, "decision.rollout"),
+    rollout.canary_in_the_future: (OWN, "calendar.first_day", "replay"),
     methods.segments: (OWN, "segments.*.dimension", "source"),
     methods.cuped: (OWN, "source"),
     methods.aa: (OWN, "source", "replay"),
@@ -52,7 +55,6 @@ RULES: Mapping[Rule, tuple[str, ...]] = {
     methods.one_database: ("source",),
     definitions.metrics: (),
     definitions.sources: (),
-    not_yet.watch_days: (OWN,),
     not_yet.restate_days: (),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trialflow.spec.experiment import Amount, Policy
+from trialflow.spec.experiment import Amount, Guardrail, Policy
 from trialflow.spec.metric import Direction, MetricKind
 from trialflow.spec.promise import Promise
 from trialflow.spec.rules.rule import Circumstances, Complaint
@@ -28,8 +28,7 @@ def amounts(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
     """A size is absolute or relative, and a relative loss is less than everything."""
     roles = promise.experiment.metrics
     yield from _one_scale(roles.primary.minimum_effect, "metrics.primary.minimum_effect", "a minimum effect")
-    for index, guardrail in enumerate(roles.guardrails):
-        field = f"metrics.guardrails.{index}.margin"
+    for field, guardrail in _guardrails(promise):
         yield from _one_scale(guardrail.margin, field, "a margin")
         metric = promise.metrics.get(guardrail.metric)
         relative = guardrail.margin.relative
@@ -65,7 +64,11 @@ def quantiles(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
     """A quantile has no daily path: it is compared once, at the final look, and neither stops nor guards anything."""
     for role, field, name in _places(promise):
         metric = promise.metrics.get(name)
-        if role in ("primary", "guardrail") and metric is not None and metric.kind is MetricKind.QUANTILE:
+        if (
+            role in ("primary", "guardrail", "system guardrail")
+            and metric is not None
+            and metric.kind is MetricKind.QUANTILE
+        ):
             message = f"is a quantile, which is compared at the final look only, and not as {role}"
             cure = "make it secondary or diagnostic; judge by the share of units above a limit (kind: proportion) here"
             yield Complaint(field=field, value=name, message=message, cure=cure)
@@ -80,14 +83,12 @@ def baselines(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
             yield Complaint(field=f"baselines.{name}", value=name, message=message, cure=cure)
 
 
-def rollout(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
-    """A rollout only grows."""
-    steps = promise.experiment.decision.rollout
-    for index in range(1, len(steps)):
-        if steps[index].share <= steps[index - 1].share:
-            message = f"is not more than the step before ({steps[index - 1].share:g})"
-            field = f"decision.rollout.{index}.share"
-            yield Complaint(field=field, value=steps[index].share, message=message, cure="let shares rise, up to 1")
+def _guardrails(promise: Promise) -> Iterator[tuple[str, Guardrail]]:
+    """Every guardrail with the field of its margin."""
+    for index, guardrail in enumerate(promise.experiment.metrics.guardrails):
+        yield f"metrics.guardrails.{index}.margin", guardrail
+    for index, guardrail in enumerate(promise.experiment.decision.system_guardrails):
+        yield f"decision.system_guardrails.{index}.margin", guardrail
 
 
 def _one_scale(amount: Amount, field: str, noun: str) -> Iterator[Complaint]:
@@ -110,3 +111,5 @@ def _places(promise: Promise) -> Iterator[tuple[str, str, str]]:
         yield "guardrail", f"metrics.guardrails.{index}.metric", guardrail.metric
     for index, name in enumerate(roles.diagnostics):
         yield "diagnostic", f"metrics.diagnostics.{index}", name
+    for index, guardrail in enumerate(promise.experiment.decision.system_guardrails):
+        yield "system guardrail", f"decision.system_guardrails.{index}.metric", guardrail.metric

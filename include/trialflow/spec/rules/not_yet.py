@@ -10,14 +10,6 @@ from trialflow.spec.rules.rule import Circumstances, Complaint
 MESSAGE = "is not supported yet"
 
 
-def watch_days(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
-    """Nobody watches a variant after its rollout."""
-    days = promise.experiment.decision.watch_days
-    if days:
-        cure = "leave it out: monitoring ends with the calendar; a holdout shows what lasts"
-        yield Complaint(field="decision.watch_days", value=days, message=MESSAGE, cure=cure)
-
-
 def restate_days(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
     """No run looks at earlier days again by itself."""
     for source in promise.sources.values():
