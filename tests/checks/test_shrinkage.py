@@ -76,7 +76,9 @@ def test_the_estimate_is_drawn_towards_what_earlier_experiments_did() -> None:
     assert found["naive"] == 0.3
     assert np.mean(SPREAD) < found["shrunken"] < 0.3
     assert found["shrunken"] == pytest.approx(float(expected.estimate))
-    assert [found["lower"], found["upper"]] == pytest.approx([expected.interval.lower, expected.interval.upper])
+    assert [found["lower"], found["upper"]] == pytest.approx(
+        [float(expected.interval.lower), float(expected.interval.upper)]
+    )
     assert [one["experiment"] for one in finding.evidence["experiments"]] == [one.experiment for one in earlier]
 
 
