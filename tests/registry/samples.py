@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from itertools import islice
 
 from trialflow.checks.finding import Finding, Status
-from trialflow.registry import EventKind, Message, Registry, Writer
+from trialflow.registry import Attachment, EventKind, Message, Registry, Writer
 from trialflow.spec.look import Look, LookPurpose
 
 SLUG = "ranker"
@@ -79,7 +79,9 @@ def steps(writer: Writer, number: int) -> Iterator[None]:
     yield
     writer.memo("decision", day(number), {"markdown": f"# Day {number}\n", "html": "<p>größer</p>"})
     yield
-    writer.intend(Message(key=f"{SLUG} {number}", channel="#ranker", payload={"text": f"day {number}"}))
+    chart = Attachment(kind="chart", name="1.png", document={"alt": f"day {number}"})
+    payload = {"text": f"day {number}"}
+    writer.intend(Message(key=f"{SLUG} {number}", channel="#ranker", payload=payload, attachments=(chart,)))
     yield
 
 

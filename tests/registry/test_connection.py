@@ -107,6 +107,7 @@ def fill(registry: Registry) -> None:
     with registry.append(samples.SLUG) as writer:
         samples.write_day(writer, 1)
     registry.posted(f"{samples.SLUG} 1", "1.5")
+    registry.attached(f"{samples.SLUG} 1", "1.png", "F1")
 
 
 def test_no_client_can_change_or_delete_a_row(registry: Registry, url: str) -> None:

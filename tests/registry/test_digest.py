@@ -51,9 +51,11 @@ def test_every_kind_of_row_counts(registry: Registry) -> None:
         digests.append(registry.digest(SLUG))
     registry.posted(f"{SLUG} 1", "1.5")
     digests.append(registry.digest(SLUG))
+    registry.attached(f"{SLUG} 1", "1.png", "F1")
+    digests.append(registry.digest(SLUG))
     registry.register(samples.DOCUMENT, samples.PLAN, "other", SLUG, by="ada", reason="why not")
     digests.append(registry.digest(SLUG))
-    assert len(set(digests)) == len(digests) == 10
+    assert len(set(digests)) == len(digests) == 11
 
 
 def test_another_experiment_does_not_matter(registry: Registry) -> None:

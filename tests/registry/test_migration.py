@@ -56,6 +56,28 @@ def test_a_newer_record_is_refused_and_left_alone(registry: Registry, url: str) 
         assert current(connection) == "r9999"
 
 
+def test_a_record_of_the_first_schema_keeps_its_messages_and_their_threads(url: str) -> None:
+    engine = engine_of(url).execution_options(trialflow_writes=True)
+    with engine.begin() as connection:
+        upgrade(connection, "r0001")
+        for key in ("opener", "reply", "waiting"):
+            values = f"('{key}', '#ranker', 'opener', '{{\"text\":\"{key}\"}}', '2026-03-02 08:00:00')"
+            connection.execute(
+                text(f"INSERT INTO messages (key, channel, thread, payload, intended_at) VALUES {values}")
+            )
+        for number, key in enumerate(("opener", "reply"), start=1):
+            values = f"('{key}', '{number}.5', '2026-03-02 08:00:00')"
+            connection.execute(text(f"INSERT INTO postings (key, ts, posted_at) VALUES {values}"))
+    with Registry.open(url) as registry:
+        assert [stored.message.key for stored in registry.outbox()] == ["waiting"]
+        assert [(one.ts, one.place, one.thread_ts, one.problem) for one in registry.messages()] == [
+            ("1.5", None, None, ""),
+            ("2.5", None, None, ""),
+            ("", None, None, ""),
+        ]
+        assert registry.thread_root("opener", "C1") == "1.5"
+
+
 def test_an_empty_database_is_refused_where_migrating_is_off(url: str) -> None:
     with pytest.raises(RegistryError, match="is empty, this version needs"):
         Registry.open(url, migrate=False)

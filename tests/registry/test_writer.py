@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from trialflow.errors import RegistryError
-from trialflow.registry import EventKind, Message, Recorded, Registry
+from trialflow.registry import Attachment, EventKind, Message, Recorded, Registry
 from trialflow.spec.look import LookPurpose
 
 from . import samples
@@ -191,6 +191,55 @@ def test_a_message_of_no_experiment_goes_through_the_same_outbox(record: Registr
     assert record.intend(digest)
     assert not record.intend(digest)
     assert [(waiting.message, waiting.slug) for waiting in record.outbox()] == [(digest, None)]
+
+
+CHARTS = tuple(Attachment(kind="chart", name=f"{number}.png", document={"alt": str(number)}) for number in (1, 2))
+
+
+def test_a_posted_message_waits_until_all_that_follows_it_is_out(record: Registry) -> None:
+    links = (("Sign", "http://airflow/sign"), ("Page", "page:ranker"))
+    message = Message(key="memo", channel="#ranker", payload={"text": "SHIP"}, links=links, attachments=CHARTS)
+    with record.append(SLUG) as writer:
+        writer.intend(message)
+    assert [waiting.message for waiting in record.outbox()] == [message]
+    record.posted("memo", "1.5", place="C1", thread_ts="")
+    assert record.attached("memo", "1.png", "F1")
+    assert not record.attached("memo", "1.png", "F2")
+    (waiting,) = record.outbox()
+    assert (waiting.ts, waiting.place, waiting.thread_ts) == ("1.5", "C1", "")
+    assert waiting.message.attachments == CHARTS[1:]
+    assert record.attached("memo", "2.png", "", problem="missing_scope")
+    assert record.outbox() == ()
+
+
+def test_a_message_refused_for_good_waits_for_nothing(record: Registry) -> None:
+    with record.append(SLUG) as writer:
+        writer.intend(Message(key="memo", channel="#ranker", payload={"text": "SHIP"}, attachments=CHARTS))
+    record.posted("memo", "", problem="msg_too_long")
+    assert record.outbox() == ()
+    refused = record.message("memo")
+    assert refused is not None
+    assert (refused.posted, refused.problem) == (False, "msg_too_long")
+
+
+def test_a_thread_has_the_root_that_was_opened_last_in_its_place(record: Registry) -> None:
+    with record.append(SLUG) as writer:
+        for key in ("note", "alert", "decision", "elsewhere"):
+            writer.intend(Message(key=key, channel="#ranker", payload={"text": key}, thread="note"))
+    assert record.thread_root("note", "C1") == ""
+    record.posted("note", "", problem="invalid_blocks")
+    assert record.thread_root("note", "C1") == ""
+    record.posted("alert", "1.5", place="C1", thread_ts="")
+    record.posted("elsewhere", "2.5", place="C2", thread_ts="")
+    record.posted("decision", "3.5", place="C1", thread_ts="1.5")
+    assert record.thread_root("note", "C1") == "1.5"
+    assert record.thread_root("note", "C2") == "2.5"
+    assert record.thread_root("note", "C3") == ""
+
+
+def test_an_attachment_nobody_intended_is_refused(record: Registry) -> None:
+    with pytest.raises(RegistryError, match=r"no attachment '1.png' of message 'unknown' was intended"):
+        record.attached("unknown", "1.png", "F1")
 
 
 def test_a_post_nobody_intended_is_refused(record: Registry) -> None:

@@ -7,6 +7,7 @@ machine, PostgreSQL serves many; nothing above this package can tell them apart.
 from trialflow.registry.life import Life, Stage, fold, since_reopening, stage
 from trialflow.registry.record import (
     Amendment,
+    Attachment,
     Event,
     EventKind,
     Message,
@@ -23,6 +24,7 @@ from trialflow.registry.writer import Writer
 
 __all__ = [
     "Amendment",
+    "Attachment",
     "Event",
     "EventKind",
     "Life",

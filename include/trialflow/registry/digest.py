@@ -9,15 +9,26 @@ from sqlalchemy.orm import Session
 
 from trialflow.registry.canonical import canonical, hashed
 from trialflow.registry.record import EventKind
-from trialflow.registry.schema import Base, EventRow, ExperimentRow, MessageRow, PostingRow
+from trialflow.registry.schema import (
+    AttachedRow,
+    AttachmentRow,
+    Base,
+    EventRow,
+    ExperimentRow,
+    MessageRow,
+    PostingRow,
+)
 
-CLOCKS = frozenset({"id", "recorded_at", "intended_at", "posted_at", "ts", "by"})
-"""Columns that say when, by whom or in which order: they never count."""
+CLOCKS = frozenset({"id", "recorded_at", "intended_at", "posted_at", "ts", "by", "links"})
+"""Columns that say when, by whom, in which order or at which address: they never count."""
+
+OF_MESSAGES = (AttachmentRow, AttachedRow, PostingRow)
+"""Rows that belong to an experiment through a message."""
 
 
 def digest(session: Session, slug: str) -> str:
     """SHA-256, in hex, over every row of the experiment."""
-    tables = [mapper.class_ for mapper in Base.registry.mappers if mapper.class_ not in (ExperimentRow, PostingRow)]
+    tables = [mapper.class_ for mapper in Base.registry.mappers if mapper.class_ not in (ExperimentRow, *OF_MESSAGES)]
     lines = [
         canonical(_content(row) | {"table": table.__tablename__})
         for table in tables
@@ -25,6 +36,13 @@ def digest(session: Session, slug: str) -> str:
     ]
     posted = select(PostingRow.key).join(MessageRow, MessageRow.key == PostingRow.key).where(MessageRow.slug == slug)
     lines += [canonical({"table": "postings", "key": key}) for key in session.scalars(posted)]
+    for table in (AttachmentRow, AttachedRow):
+        named = (
+            select(table.key, table.name).join(MessageRow, MessageRow.key == table.key).filter(MessageRow.slug == slug)
+        )
+        lines += [
+            canonical({"table": table.__tablename__, "key": key, "name": name}) for key, name in session.execute(named)
+        ]
     return hashed("\n".join(sorted(lines)))
 
 

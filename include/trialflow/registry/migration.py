@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from trialflow.errors import RegistryError
 from trialflow.registry.connection import WRITES, hold
 
-REVISIONS = ("r0001",)
+REVISIONS = ("r0001", "r0002")
 """Every schema this version knows, oldest first; the last is the one it works with."""
 
 VERSION_TABLE = "trialflow_version"
@@ -50,8 +50,8 @@ def _refuse_newer(found: str | None, engine: Engine) -> None:
         raise RegistryError(message)
 
 
-def upgrade(connection: Connection) -> None:
-    """Run the missing migrations in the connection's transaction: all of them or none."""
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Run the missing migrations up to a revision in the connection's transaction: all of them or none."""
     from alembic import command
     from alembic.config import Config
 
@@ -59,4 +59,4 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", "trialflow.registry:migrations")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

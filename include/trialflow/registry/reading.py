@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from trialflow.checks.finding import Finding
 from trialflow.registry.canonical import parsed
 from trialflow.registry.looks import look_of
 from trialflow.registry.record import (
+    Attachment,
     Event,
     EventKind,
     Message,
@@ -22,6 +23,8 @@ from trialflow.registry.record import (
     StoredSummary,
 )
 from trialflow.registry.schema import (
+    AttachedRow,
+    AttachmentRow,
     DecisionRow,
     EventRow,
     FindingRow,
@@ -138,7 +141,7 @@ def events(session: Session, slug: str | None = None) -> tuple[Event, ...]:
 def messages(
     session: Session, *, slug: str | None = None, key: str | None = None, waiting: bool = False
 ) -> tuple[StoredMessage, ...]:
-    """Messages in the order of intent; `waiting` for those that are not out yet."""
+    """Messages in the order of intent; `waiting` for those that are not out yet, with all that follows them."""
     query = (
         select(MessageRow, PostingRow).outerjoin(PostingRow, PostingRow.key == MessageRow.key).order_by(MessageRow.id)
     )
@@ -146,17 +149,65 @@ def messages(
         query = query.where(MessageRow.slug == slug)
     if key is not None:
         query = query.where(MessageRow.key == key)
+    following = _waiting_attachments(session)
     if waiting:
-        query = query.where(PostingRow.key.is_(None))
-    return tuple(_message(intent, posting) for intent, posting in session.execute(query))
+        unfinished = and_(PostingRow.ts != "", MessageRow.key.in_(list(following)))
+        query = query.where(or_(PostingRow.key.is_(None), unfinished))
+    return tuple(_message(intent, posting, following) for intent, posting in session.execute(query))
 
 
-def _message(intent: MessageRow, posting: PostingRow | None) -> StoredMessage:
+def _waiting_attachments(session: Session) -> Mapping[str, tuple[Attachment, ...]]:
+    """By the key of their message, in the order of intent. Those of a message that was refused wait for nothing."""
+    query = (
+        select(AttachmentRow)
+        .outerjoin(AttachedRow, and_(AttachedRow.key == AttachmentRow.key, AttachedRow.name == AttachmentRow.name))
+        .outerjoin(PostingRow, PostingRow.key == AttachmentRow.key)
+        .where(AttachedRow.key.is_(None), or_(PostingRow.key.is_(None), PostingRow.ts != ""))
+        .order_by(AttachmentRow.id)
+    )
+    found: dict[str, tuple[Attachment, ...]] = {}
+    for row in session.scalars(query):
+        one = Attachment(kind=row.kind, name=row.name, document=parsed(row.document))
+        found[row.key] = (*found.get(row.key, ()), one)
+    return found
+
+
+def thread_root(session: Session, thread: str, place: str) -> str:
+    """The `ts` of the message that opened a thread in a place; "" when nothing of it is out there yet.
+
+    The latest opening counts: a thread whose first message was deleted is opened again. What was posted before threads
+    were recorded opened one where it is the message the thread is named after.
+    """
+    opened = or_(PostingRow.thread_ts == "", and_(PostingRow.thread_ts.is_(None), MessageRow.key == thread))
+    query = (
+        select(PostingRow.ts)
+        .join(MessageRow, MessageRow.key == PostingRow.key)
+        .where(
+            or_(MessageRow.thread == thread, MessageRow.key == thread),
+            PostingRow.ts != "",
+            or_(PostingRow.place == place, PostingRow.place.is_(None)),
+            opened,
+        )
+        .order_by(PostingRow.posted_at.desc(), MessageRow.id.desc())
+        .limit(1)
+    )
+    return session.scalar(query) or ""
+
+
+def _message(
+    intent: MessageRow, posting: PostingRow | None, following: Mapping[str, tuple[Attachment, ...]]
+) -> StoredMessage:
     texts = {"key": intent.key, "channel": intent.channel, "thread": intent.thread}
+    links = tuple((text, target) for text, target in parsed(intent.links).get("links", []))
     return StoredMessage(
-        message=Message(**texts, payload=parsed(intent.payload)),
+        message=Message(
+            **texts, payload=parsed(intent.payload), links=links, attachments=following.get(intent.key, ())
+        ),
         slug=intent.slug,
         intended_at=intent.intended_at,
         posted_at=posting.posted_at if posting else None,
         ts=posting.ts if posting else "",
+        place=posting.place if posting else None,
+        thread_ts=posting.thread_ts if posting else None,
+        problem=(posting.problem or "") if posting else "",
     )

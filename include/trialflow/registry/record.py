@@ -143,29 +143,51 @@ class StoredMemo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """What follows a message in its thread: `kind` says how it is posted, `name` tells it apart, `document` is all of it."""
+
+    kind: str
+    name: str
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message to post. `key` says what it tells, once and for all; `thread` is the key of the message it answers."""
+    """A message to post. `key` says what it tells, once and for all; `thread` is the key of the message it answers.
+
+    `links` are (text, target) pairs, put below the payload when it is posted: where this installation can be reached is
+    no part of what is told. Of a stored message only those `attachments` are read that still wait.
+    """
 
     key: str
     channel: str
     payload: Mapping[str, Any]
     thread: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
-    """An intended message and, once it is posted, the messenger's `ts` of it."""
+    """An intended message and, once it is posted, the messenger's `ts` of it.
+
+    `place` is the messenger's own name of the channel, `thread_ts` the message it answers ("" opens a thread; both None
+    where they were not recorded), `problem` what went wrong: without a `ts` the messenger has refused it for good.
+    """
 
     message: Message
     slug: str | None
     intended_at: datetime
     posted_at: datetime | None
     ts: str
+    place: str | None = None
+    thread_ts: str | None = None
+    problem: str = ""
 
     @property
     def posted(self) -> bool:
         """Whether the message is out."""
-        return self.posted_at is not None
+        return bool(self.ts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from trialflow.registry.record import (
     StoredPromise,
     StoredSummary,
 )
-from trialflow.registry.schema import PostingRow
+from trialflow.registry.schema import AttachedRow, AttachmentRow, MessageRow, PostingRow
 from trialflow.registry.writer import Writer
 from trialflow.spec.look import Look
 
@@ -134,15 +134,36 @@ class Registry:
         with connection.writing(self._engine, f"message {message.key}") as session:
             return writer.intend(session, message, None, self._clock())
 
-    def posted(self, key: str, ts: str) -> bool:
-        """Record that a message is out; False when that stands already. Raises RegistryError for an unknown key."""
+    def posted(
+        self, key: str, ts: str, *, place: str | None = None, thread_ts: str | None = None, problem: str = ""
+    ) -> bool:
+        """Record that a message is out, or without a `ts` that it was refused for good, with the `problem`.
+
+        False when that stands already. Raises RegistryError for an unknown key.
+        """
         with connection.writing(self._engine, f"message {key}") as session:
-            if not reading.messages(session, key=key):
+            if session.scalar(select(MessageRow.key).filter_by(key=key)) is None:
                 message = f"no message {key!r} was intended; record the intent before posting"
                 raise RegistryError(message)
             if session.scalar(select(PostingRow.key).filter_by(key=key)) is not None:
                 return False
-            session.add(PostingRow(key=key, ts=ts, posted_at=self._clock()))
+            where = {"place": place, "thread_ts": thread_ts}
+            session.add(PostingRow(key=key, ts=ts, posted_at=self._clock(), problem=problem, **where))
+            return True
+
+    def attached(self, key: str, name: str, ref: str, *, problem: str = "") -> bool:
+        """Record that an attachment of a message is out, or without a `ref` that it was refused for good.
+
+        False when that stands already. Raises RegistryError for what was not intended.
+        """
+        identity = {"key": key, "name": name}
+        with connection.writing(self._engine, f"message {key}") as session:
+            if session.scalar(select(AttachmentRow.id).filter_by(**identity)) is None:
+                message = f"no attachment {name!r} of message {key!r} was intended; record the intent before posting"
+                raise RegistryError(message)
+            if session.scalar(select(AttachedRow.key).filter_by(**identity)) is not None:
+                return False
+            session.add(AttachedRow(**identity, ref=ref, problem=problem, attached_at=self._clock()))
             return True
 
     # Reading
@@ -216,9 +237,14 @@ class Registry:
             return next(iter(reading.messages(session, key=key)), None)
 
     def outbox(self) -> tuple[StoredMessage, ...]:
-        """Messages that are intended and not out yet, oldest intent first."""
+        """Messages that are intended and not out yet with all their attachments, oldest intent first."""
         with self._read() as session:
             return reading.messages(session, waiting=True)
+
+    def thread_root(self, thread: str, place: str) -> str:
+        """The `ts` of the message that opened a thread in a place; "" when nothing of it is out there yet."""
+        with self._read() as session:
+            return reading.thread_root(session, thread, place)
 
     def life(self, slug: str, as_of: date) -> Life:
         """Where an experiment stands at the end of a day. Raises UnknownExperimentError."""

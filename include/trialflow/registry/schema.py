@@ -171,13 +171,45 @@ class MessageRow(Base):
     thread: Mapped[str]
     payload: Mapped[str]
     intended_at: Mapped[datetime]
+    links: Mapped[str] = mapped_column(server_default="{}")
 
 
 class PostingRow(Base):
-    """That a message is out: a row of its own, because rows never change. `ts` is the messenger's name for it."""
+    """That a message is out, or refused for good (no `ts`): a row of its own, because rows never change.
+
+    `ts` is the messenger's name for it.
+    """
 
     __tablename__ = "postings"
 
     key: Mapped[str] = mapped_column(ForeignKey("messages.key"), primary_key=True)
     ts: Mapped[str]
     posted_at: Mapped[datetime]
+    place: Mapped[str | None]
+    thread_ts: Mapped[str | None]
+    problem: Mapped[str | None]
+
+
+class AttachmentRow(Base):
+    """What is to follow a message in its thread."""
+
+    __tablename__ = "attachments"
+    __table_args__ = (UniqueConstraint("key", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(ForeignKey("messages.key"))
+    name: Mapped[str]
+    kind: Mapped[str]
+    document: Mapped[str]
+
+
+class AttachedRow(Base):
+    """That an attachment is out, or refused for good (no `ref`)."""
+
+    __tablename__ = "attached"
+
+    key: Mapped[str] = mapped_column(ForeignKey("messages.key"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    ref: Mapped[str]
+    problem: Mapped[str]
+    attached_at: Mapped[datetime]

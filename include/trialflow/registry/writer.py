@@ -20,7 +20,16 @@ from trialflow.errors import RegistryError
 from trialflow.registry import looks as ledger
 from trialflow.registry.canonical import canonical
 from trialflow.registry.record import EventKind, Message, Recorded
-from trialflow.registry.schema import DecisionRow, EventRow, FindingRow, LookRow, MemoRow, MessageRow, SummaryRow
+from trialflow.registry.schema import (
+    AttachmentRow,
+    DecisionRow,
+    EventRow,
+    FindingRow,
+    LookRow,
+    MemoRow,
+    MessageRow,
+    SummaryRow,
+)
 from trialflow.spec.look import Look
 
 
@@ -135,7 +144,13 @@ def intend(session: Session, message: Message, slug: str | None, now: datetime) 
     if session.scalar(select(MessageRow.id).filter_by(key=message.key)) is not None:
         return False
     texts = {"key": message.key, "channel": message.channel, "thread": message.thread}
-    session.add(MessageRow(**texts, slug=slug, payload=canonical(message.payload), intended_at=now))
+    documents = {"payload": canonical(message.payload), "links": canonical({"links": message.links})}
+    session.add(MessageRow(**texts, **documents, slug=slug, intended_at=now))
+    session.flush()
+    session.add_all(
+        AttachmentRow(key=message.key, name=one.name, kind=one.kind, document=canonical(one.document))
+        for one in message.attachments
+    )
     session.flush()
     return True
 

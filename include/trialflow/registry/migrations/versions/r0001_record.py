@@ -85,7 +85,7 @@ def upgrade() -> None:
     )
     _messages()
     for table in TABLES:
-        _keep(table)
+        keep(table)
 
 
 def downgrade() -> None:
@@ -144,7 +144,7 @@ def _time(name: str) -> sa.Column[object]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=False)
 
 
-def _keep(table: str) -> None:
+def keep(table: str) -> None:
     """Triggers: the promise of an append-only record must hold for every client, not only for this library."""
     if op.get_bind().dialect.name == "sqlite":
         for action in ("UPDATE", "DELETE"):
