@@ -11,7 +11,7 @@ from scipy.special import betaln
 from tests.stats.calibration import assert_rate, normal_moments
 from tests.strategies import estimates, same
 from trialflow.errors import StatisticsError
-from trialflow.stats import Estimate, Moments, difference_in_means, fixed_horizon
+from trialflow.stats import Estimate, Gap, Moments, difference_in_means, fixed_horizon
 from trialflow.stats.bayes import (
     BetaPosterior,
     best_of_normal,
@@ -20,6 +20,7 @@ from trialflow.stats.bayes import (
     compare_shares,
     probability_best,
 )
+from trialflow.stats.results import Believed
 
 WHOLE = st.integers(min_value=1, max_value=60)
 SIZES = st.sampled_from([1.0, 40.0, 2000.0])
@@ -65,16 +66,17 @@ def test_very_unequal_sizes_keep_their_digits() -> None:
 @given(st.lists(st.tuples(WHOLE, WHOLE), min_size=2, max_size=5))
 def test_somebody_is_best(pairs: list[tuple[int, int]]) -> None:
     alpha, other = np.asarray(pairs, dtype=float).T
-    best = probability_best(BetaPosterior(alpha=alpha, beta=other))
+    best = probability_best(BetaPosterior(alpha=alpha, beta=other)).probability
     same(best.sum(), 1.0)
     if len(pairs) == 2:
         same(best[1], compare_shares(beta(*pairs[0]), beta(*pairs[1])).probability_better, atol=1e-8)
 
 
 def test_the_best_of_normal_means() -> None:
-    same(best_of_normal([0.0, 0.0, 0.0], 1.0), np.full(3, 1 / 3))
+    same(best_of_normal([0.0, 0.0, 0.0], 1.0).probability, np.full(3, 1 / 3))
     drawn = np.random.default_rng(1).normal([0.0, 0.3, -1.0], [1.0, 0.2, 3.0], size=(400_000, 3)).argmax(axis=1)
-    same(best_of_normal([0.0, 0.3, -1.0], [1.0, 0.2, 3.0]), np.bincount(drawn) / 400_000, atol=0.004)
+    found = best_of_normal([0.0, 0.3, -1.0], [1.0, 0.2, 3.0]).probability
+    same(found, np.bincount(drawn) / 400_000, atol=0.004)
 
 
 @given(estimates())
@@ -91,9 +93,44 @@ def _fields(estimate: Estimate) -> dict[str, object]:
 
 
 def test_nothing_may_stop_on_it() -> None:
-    assert compare_shares(beta(2, 3), beta(3, 3)).stop_safe is False
-    with pytest.raises(TypeError):
-        type(compare_shares(beta(2, 3), beta(3, 3)))(stop_safe=True)  # type: ignore[call-arg]
+    family = BetaPosterior(alpha=np.array([2.0, 3.0]), beta=np.array([3.0, 3.0]))
+    shares = compare_shares(beta(2, 3), beta(3, 3))
+    normal = compare_normal(difference_in_means(*[normal_moments(np.random.default_rng(1), runs=1, n=9)] * 2))
+    believed = (
+        family,
+        family.interval(0.9),
+        shares,
+        shares.interval,
+        normal,
+        normal.interval,
+        probability_best(family),
+        best_of_normal([0.0, 1.0], 1.0),
+    )
+    for one in believed:
+        assert isinstance(one, Believed)
+        assert one.stop_safe is False
+        assert one.label == "not stop-safe"
+        with pytest.raises((AttributeError, TypeError)):
+            one.stop_safe = True  # type: ignore[misc]
+        with pytest.raises(TypeError):
+            type(one)(stop_safe=True)  # type: ignore[call-arg]
+
+
+def test_the_best_of_several_is_not_known_while_one_has_no_number() -> None:
+    shares = BetaPosterior(alpha=np.array([[2.0, 3.0], [2.0, np.nan]]), beta=np.full((2, 2), 4.0))
+    for found in (probability_best(shares), best_of_normal([[0.0, 1.0], [0.0, np.inf]], 1.0)):
+        assert found.because.tolist() == ["", Gap.NO_VALUE.reason]
+        assert np.isnan(found.probability).tolist() == [[False, False], [True, True]]
+    assert best_of_normal([0.0, 1.0], [1.0, 0.0]).gap == Gap.NO_VALUE
+    with pytest.raises(StatisticsError, match="negative"):
+        best_of_normal([0.0, 1.0], [1.0, -1.0])
+
+
+def test_a_posterior_of_nothing_is_marked_and_its_interval_blank() -> None:
+    missing = Moments(n=np.asarray([10.0, np.inf, 10.0]), mean=np.asarray([0.3, 0.5, np.nan]), m2=np.zeros(3))
+    posterior = beta_posterior(missing)
+    assert posterior.gap.tolist() == [Gap.NONE, Gap.NO_VALUE, Gap.NO_VALUE]
+    assert np.isnan(posterior.interval(0.9).lower).tolist() == [False, True, True]
 
 
 def test_an_empty_variant_keeps_its_prior_and_a_missing_effect_its_mark() -> None:

@@ -904,7 +904,7 @@ def bayesian(c: Case) -> Got:
     inputs = c.inputs
     if "posteriors_alpha_beta" in inputs:
         alpha, beta = np.asarray(inputs["posteriors_alpha_beta"], dtype=float).T
-        return {"prob_best": probability_best(BetaPosterior(alpha=alpha, beta=beta))}
+        return {"prob_best": probability_best(BetaPosterior(alpha=alpha, beta=beta)).probability}
     if "x_a" in inputs:
         low, high = (
             beta_posterior(

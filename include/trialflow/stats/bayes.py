@@ -1,22 +1,23 @@
 """Bayesian comparisons of one look: beta-binomial by quadrature, normal in closed form; nothing is sampled.
 
 Not stop-safe: a credible interval that is looked at every day excludes 0 far more often than its level says (28 % of
-daily-looked-at experiments without effect within four weeks, at 95 %). Every result carries `stop_safe = False`, and
-nothing here may ever trigger a stop.
+daily-looked-at experiments without effect within four weeks, at 95 %). Every result is `Believed`: it carries
+`stop_safe = False` and the `label` to be shown beside it, and nothing here may ever trigger a stop.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincc, betainccinv, betaincinv, betaln, expit, logit, ndtr, ndtri, xlog1py, xlogy
 
 from trialflow.errors import StatisticsError
-from trialflow.stats.arguments import not_negative, open_share, positive
+from trialflow.stats.arguments import open_share, positive
+from trialflow.stats.contrast import masked
 from trialflow.stats.moments import Bools, Floats, Moments
-from trialflow.stats.results import Estimate, Interval
+from trialflow.stats.results import Believed, CredibleInterval, Estimate, Gap, Marked, gap_codes
 
 # Panels of the quadrature end where this much of a posterior lies beyond; in each of them a posterior is smooth.
 _TAILS = np.array([1e-16, 1e-10, 1e-5, 1e-2, 0.2])
@@ -27,31 +28,43 @@ _STEPS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BetaPosterior:
-    """Beta(alpha, beta) of a share, each of shape S."""
+class BetaPosterior(Believed):
+    """Beta(alpha, beta) of a share, each of shape S; where they are not finite and above 0 there is no number."""
 
     alpha: Floats
     beta: Floats
+
+    @property
+    def gap(self) -> NDArray[np.int8]:
+        """The code of the reason why there is no number (a `Gap`), S."""
+        sound = np.isfinite(self.alpha) & np.isfinite(self.beta) & (self.alpha > 0.0) & (self.beta > 0.0)
+        return np.where(sound, Gap.NONE, Gap.NO_VALUE).astype(np.int8)
+
+    @property
+    def estimable(self) -> Bools:
+        """Where there is a number, S."""
+        return np.asarray(self.gap == Gap.NONE)
 
     @property
     def mean(self) -> Floats:
         """Expected share, S."""
         return self.alpha / (self.alpha + self.beta)
 
-    def interval(self, level: float) -> Interval:
+    def interval(self, level: float) -> CredibleInterval:
         """Central credible interval, S."""
         tail = (1.0 - open_share("level", level)) / 2.0
         lower, upper = betaincinv(self.alpha, self.beta, tail), betainccinv(self.alpha, self.beta, tail)
-        return Interval(lower=np.asarray(lower), upper=np.asarray(upper), level=level)
+        known = self.estimable
+        return CredibleInterval(lower=masked(lower, known), upper=masked(upper, known), level=level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BayesianComparison:
-    """What is believed about treatment − control after one look, each array of shape S; not stop-safe.
+class BayesianComparison(Believed, Marked):
+    """What is believed about treatment − control after one look, each array of shape S.
 
     `probability_better` is P(treatment > control); `loss_of_treatment` the expected loss of choosing treatment,
     E[max(control − treatment, 0)], `loss_of_control` that of staying. `interval` is the central credible interval of the
-    difference. Where there is no number all are NaN and `estimable` is False.
+    difference. Where there is no number all are NaN and `gap` says why.
     """
 
     difference: Floats
@@ -59,10 +72,15 @@ class BayesianComparison:
     probability_better: Floats
     loss_of_treatment: Floats
     loss_of_control: Floats
-    interval: Interval
-    estimable: Bools
+    interval: CredibleInterval
     method: str
-    stop_safe: bool = field(default=False, init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BestProbability(Believed, Marked):
+    """P(variant i is the best of k), `probability` of shape S + (k,), summing to 1; NaN where `gap` (S) names a reason."""
+
+    probability: Floats
 
 
 def beta_posterior(shares: Moments, *, prior_alpha: float = 1.0, prior_beta: float = 1.0) -> BetaPosterior:
@@ -72,8 +90,9 @@ def beta_posterior(shares: Moments, *, prior_alpha: float = 1.0, prior_beta: flo
     """
     positive("prior_alpha", prior_alpha)
     positive("prior_beta", prior_beta)
-    hits = shares.n * np.clip(shares.mean, 0.0, 1.0)
-    return BetaPosterior(alpha=prior_alpha + hits, beta=prior_beta + (shares.n - hits))
+    with np.errstate(invalid="ignore"):  # counts that are not finite end as "no number"
+        hits = shares.n * np.clip(shares.mean, 0.0, 1.0)
+        return BetaPosterior(alpha=prior_alpha + hits, beta=prior_beta + (shares.n - hits))
 
 
 def compare_shares(control: BetaPosterior, treatment: BetaPosterior, *, level: float = 0.95) -> BayesianComparison:
@@ -83,6 +102,8 @@ def compare_shares(control: BetaPosterior, treatment: BetaPosterior, *, level: f
     Gauss–Legendre on panels between the quantiles of both posteriors, on the logit scale.
     """
     a, b = _broadcast(control, treatment)
+    known = a.estimable & b.estimable
+    a, b = _placeholder(a, known), _placeholder(b, known)
     y, weight = _grid([a, b])
     x, slope = expit(y), expit(y) * expit(-y)
     below_a, below_b = _below(a, x), _below(b, x)
@@ -95,19 +116,24 @@ def compare_shares(control: BetaPosterior, treatment: BetaPosterior, *, level: f
     tail = (1.0 - open_share("level", level)) / 2.0
     ends = [_difference_quantile(a, b, std_dev, p) for p in (tail, 1.0 - tail)]
     return BayesianComparison(
-        difference=b.mean - a.mean,
-        std_dev=std_dev,
-        probability_better=np.clip(better, 0.0, 1.0),
-        loss_of_treatment=np.asarray((weight * slope * below_b * above_a).sum(axis=-1)),
-        loss_of_control=np.asarray((weight * slope * below_a * above_b).sum(axis=-1)),
-        interval=Interval(lower=ends[0], upper=ends[1], level=level),
-        estimable=np.asarray(np.isfinite(better) & np.isfinite(std_dev)),
-        method="beta-binomial, not stop-safe",
+        difference=masked(b.mean - a.mean, known),
+        std_dev=masked(std_dev, known),
+        probability_better=masked(np.clip(better, 0.0, 1.0), known),
+        loss_of_treatment=masked((weight * slope * below_b * above_a).sum(axis=-1), known),
+        loss_of_control=masked((weight * slope * below_a * above_b).sum(axis=-1), known),
+        interval=CredibleInterval(lower=masked(ends[0], known), upper=masked(ends[1], known), level=level),
+        gap=np.where(known, Gap.NONE, Gap.NO_VALUE).astype(np.int8),
+        method=f"beta-binomial, {Believed.label}",
     )
 
 
-def probability_best(posteriors: BetaPosterior) -> Floats:
-    """P(variant i has the largest share) for k posteriors on the last axis, S + (k,): ∫ f_i Π_j≠i F_j. Sums to 1."""
+def probability_best(posteriors: BetaPosterior) -> BestProbability:
+    """P(variant i has the largest share) for k posteriors on the last axis, S + (k,): ∫ f_i Π_j≠i F_j.
+
+    No number where one of the k has none: it might be the best.
+    """
+    known = np.asarray(posteriors.estimable.all(axis=-1))
+    posteriors = _placeholder(posteriors, known[..., None])
     k = posteriors.alpha.shape[-1]
     each = [BetaPosterior(alpha=posteriors.alpha[..., i], beta=posteriors.beta[..., i]) for i in range(k)]
     y, weight = _grid(each)
@@ -117,16 +143,16 @@ def probability_best(posteriors: BetaPosterior) -> Floats:
     for i, one in enumerate(each):
         others = np.prod([below[j] for j in range(k) if j != i], axis=0) if k > 1 else np.ones_like(x)
         found.append((weight * np.exp(_log_density(one, y)) * others).sum(axis=-1))
-    best = np.stack(found, axis=-1)
-    return np.asarray(best / best.sum(axis=-1, keepdims=True))
+    return _best(np.stack(found, axis=-1), known)
 
 
 def compare_normal(
     estimate: Estimate, *, prior_mean: float = 0.0, prior_std_dev: float = np.inf, level: float = 0.95
 ) -> BayesianComparison:
-    """A normal effect with a normal prior, flat unless a deviation is given (from `effect_prior`, say); closed form.
+    """A normal effect with a normal prior, flat unless a deviation is given; closed form.
 
-    Posterior precision 1/V + 1/τ²; E[max(−δ, 0)] = s φ(m/s) − m Φ(−m/s). Works for every estimator.
+    Posterior precision 1/V + 1/τ²; E[max(−δ, 0)] = s φ(m/s) − m Φ(−m/s). Works for every estimator. The prior counts as
+    known: one learnt from other experiments belongs in `winners_curse.shrink`, which counts how little is known of it.
     """
     if not prior_std_dev > 0.0 or not np.isfinite(prior_mean):
         raise StatisticsError(
@@ -145,19 +171,23 @@ def compare_normal(
         probability_better=np.asarray(ndtr(score)),
         loss_of_treatment=np.maximum(density - mean * ndtr(-score), 0.0),
         loss_of_control=np.maximum(density + mean * ndtr(score), 0.0),
-        interval=Interval(lower=mean - z * std_dev, upper=mean + z * std_dev, level=level),
-        estimable=estimate.estimable,
-        method="normal, not stop-safe",
+        interval=CredibleInterval(lower=mean - z * std_dev, upper=mean + z * std_dev, level=level),
+        gap=gap_codes(estimate.gap, estimate.estimable),
+        method=f"normal, {Believed.label}",
     )
 
 
-def best_of_normal(means: ArrayLike, std_errors: ArrayLike) -> Floats:
-    """P(variant i has the largest mean) for k independent normal posteriors on the last axis, S + (k,). Sums to 1."""
-    mean = np.asarray(means, dtype=np.float64)
-    error = not_negative("std_errors", std_errors)
-    if not (np.isfinite(mean).all() and (error > 0.0).all()):
-        raise StatisticsError("means must be finite and std_errors above 0")
-    mean, error = np.broadcast_arrays(mean, error)
+def best_of_normal(means: ArrayLike, std_errors: ArrayLike) -> BestProbability:
+    """P(variant i has the largest mean) for k independent normal posteriors on the last axis, S + (k,).
+
+    No number where one of the k has none (a value that is not finite, or no error): it might be the best. Raises
+    StatisticsError for negative errors.
+    """
+    mean, error = np.broadcast_arrays(np.asarray(means, dtype=np.float64), np.asarray(std_errors, dtype=np.float64))
+    if (error < 0.0).any():
+        raise StatisticsError(f"std_errors = {std_errors!r} must not be negative")
+    known = (np.isfinite(mean) & np.isfinite(error) & (error > 0.0)).all(axis=-1)
+    mean, error = np.where(known[..., None], mean, 0.0), np.where(known[..., None], error, 1.0)
     steps = np.array([-8.0, -5.0, -3.0, -1.5, 0.0, 1.5, 3.0, 5.0, 8.0])
     cuts = np.sort((mean[..., None] + error[..., None] * steps).reshape(*mean.shape[:-1], -1), axis=-1)
     x, weight = _panels(cuts)
@@ -165,8 +195,20 @@ def best_of_normal(means: ArrayLike, std_errors: ArrayLike) -> Floats:
     log_below = np.log(np.maximum(ndtr(z), 1e-300))
     density = np.exp(-0.5 * z**2) / (np.sqrt(2.0 * np.pi) * error[..., None])
     others = np.exp(log_below.sum(axis=-2, keepdims=True) - log_below)
-    best = (weight[..., None, :] * density * others).sum(axis=-1)
-    return np.asarray(best / best.sum(axis=-1, keepdims=True))
+    return _best((weight[..., None, :] * density * others).sum(axis=-1), known)
+
+
+def _best(found: Floats, known: Bools) -> BestProbability:
+    """Integrals S + (k,) as shares of their sum."""
+    return BestProbability(
+        probability=masked(found / found.sum(axis=-1, keepdims=True), known[..., None]),
+        gap=np.where(known, Gap.NONE, Gap.NO_VALUE).astype(np.int8),
+    )
+
+
+def _placeholder(posterior: BetaPosterior, known: Bools) -> BetaPosterior:
+    """A flat posterior where nothing is known, so that nothing warns; the result is blanked there."""
+    return BetaPosterior(alpha=np.where(known, posterior.alpha, 1.0), beta=np.where(known, posterior.beta, 1.0))
 
 
 def _broadcast(*posteriors: BetaPosterior) -> tuple[BetaPosterior, ...]:
