@@ -2,12 +2,14 @@
 
 Everything works on moments of any broadcast shape, so a thousand comparisons are one call. Estimators return an
 `Estimate`; tests turn it into an `Effect` (one planned look) or a `SequentialEffect` (many looks). Where there is no
-number, `estimable` is False and the number NaN; it is never NaN unmarked.
+number it is NaN, `estimable` is False, and `gap` and `because` say why; it is never NaN unmarked. What is `Believed`
+(Bayesian) is not stop-safe and says so.
 """
 
 from trialflow.stats.aa import AaResult, rerandomise
 from trialflow.stats.bayes import (
     BayesianComparison,
+    BestProbability,
     BetaPosterior,
     best_of_normal,
     beta_posterior,
@@ -32,6 +34,7 @@ from trialflow.stats.cuped import (
 from trialflow.stats.decay import (
     DailyEffects,
     DecayFit,
+    RankCorrelation,
     daily_effects,
     fit_decay,
     late_minus_early,
@@ -134,10 +137,13 @@ from trialflow.stats.repeated import RepeatedPValues, repeated_p_values
 from trialflow.stats.results import (
     Alternative,
     AlwaysValidEffect,
+    Believed,
+    CredibleInterval,
     Effect,
     Estimate,
     Gap,
     Interval,
+    Marked,
     Scale,
     SequentialEffect,
 )
@@ -177,10 +183,13 @@ __all__ = [
     "Alternative",
     "AlwaysValidEffect",
     "BayesianComparison",
+    "Believed",
+    "BestProbability",
     "BetaPosterior",
     "Boundaries",
     "ConditionalBand",
     "Correction",
+    "CredibleInterval",
     "CupedAdjustment",
     "DailyEffects",
     "DecayFit",
@@ -201,10 +210,12 @@ __all__ = [
     "JointMoments",
     "MantelHaenszel",
     "ManyToOne",
+    "Marked",
     "Moments",
     "OmnibusTest",
     "ProportionFormula",
     "QuantileSummary",
+    "RankCorrelation",
     "RankTest",
     "RepeatedPValues",
     "Scale",
