@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 from trialflow.checks.comparison import Comparison
 from trialflow.checks.finding import Finding, Status
+from trialflow.decision import FollowUp, Signature
 from trialflow.decision.decision import Decision, HoldReason, Reason, Verdict
 from trialflow.memo import decision_memo
 from trialflow.memo.memo import Memo
@@ -42,7 +43,15 @@ class Scene:
 
     @property
     def memo(self) -> Memo:
-        return decision_memo(self.promise, self.decision, self.findings, self.looks, self.amendments, self.orders)
+        return decision_memo(
+            self.promise,
+            self.decision,
+            self.findings,
+            self.looks,
+            self.amendments,
+            self.orders,
+            made_by="trialflow (tests)",
+        )
 
 
 def experiment(**changes: Any) -> Experiment:
@@ -470,6 +479,165 @@ def ship() -> Scene:
     )
 
 
+def shrinkage() -> Finding:
+    """Drawn towards eight earlier experiments on the same metric; the numbers are invented."""
+    used = [
+        {
+            "experiment": f"ranker-v{number}",
+            "as_of": (START - timedelta(days=60 * (9 - number))).isoformat(),
+            "metric": "conversion",
+            "variant": "treatment",
+            "estimate": effect,
+            "std_error": 0.0006,
+        }
+        for number, effect in enumerate((0.0004, -0.0007, 0.0011, 0.0002, 0.0016, -0.0003, 0.0008, 0.0001), start=1)
+    ]
+    row = {
+        "variant": "v7",
+        "naive": 0.0021,
+        "corrected": 0.00204,
+        "std_error": 0.00054,
+        "level": 0.95,
+        "shrunken": 0.00131,
+        "shrunken_std_error": 0.00042,
+        "lower": 0.00048,
+        "upper": 0.00214,
+        "band_lower": 0.00206,
+        "band_upper": 0.0021,
+        "band_z": 4.02,
+        "band_boundary": 1.97,
+    }
+    return finding(
+        "shrinkage",
+        Status.PASS,
+        "The effect is shrunk towards the effects on conversion in 8 finished experiments.",
+        {
+            "metric": "conversion",
+            "scale": "absolute",
+            "prior": {"mean": 0.0004, "std_dev": 0.0005, "effects": 8},
+            "experiments": used,
+            "variants": [row],
+        },
+    )
+
+
+def signed(scene: Scene, verdict: Verdict, *, variant: str = "", segment: str = "", rationale: str = "") -> Scene:
+    """The scene with Ada's signature and two things to do."""
+    asked = scene.decision
+    same = (verdict, variant, segment) == (asked.verdict, asked.variant, asked.segment)
+    signature = Signature(
+        verdict=verdict,
+        recommended=asked.verdict,
+        overridden=not same,
+        variant=variant,
+        segment=segment,
+        rationale=rationale,
+        owner="Ranking team",
+        follow_ups=(
+            FollowUp(action="Look at latency on old phones", owner="grace", due=START + timedelta(days=45)),
+            FollowUp(action="Write down what was learnt", owner="ada"),
+        ),
+        signed_by="ada",
+        signed_on=START + timedelta(days=15),
+        decision=asked.fingerprint,
+    )
+    return replace(scene, decision=replace(asked, signature=signature))
+
+
+def signed_ship() -> Scene:
+    """What was recommended is signed, and shrunken effects are on record."""
+    scene = ship()
+    stop = {
+        "variant": "v7", "stopped_on": (START + timedelta(days=13)).isoformat(), "early": False, "looks_before": 1,
+        "naive": 0.0021, "median_unbiased": 0.00204, "lower": 0.00098, "upper": 0.0031, "level": 0.95,
+        "stagewise_p_value": 0.0002,
+    }  # fmt: skip
+    findings = tuple(
+        replace(one, evidence={**one.evidence, "after_stop": [stop]}) if one.check == "effects" else one
+        for one in (*scene.findings, shrinkage())
+    )
+    return signed(
+        replace(scene, findings=findings), Verdict.SHIP, variant="v7", rationale="The gain is worth the extra servers."
+    )
+
+
+def overridden() -> Scene:
+    """A person holds what the rules would ship."""
+    return signed(
+        ship(),
+        Verdict.HOLD,
+        rationale="A second launch on the home page is due this week; we do not want both at once.",
+    )
+
+
+def partial() -> Scene:
+    """A benefit on phones alone, a guardrail that moved the wrong way within its margin, and a check of a later version."""
+    made = promise(
+        segments=[{"dimension": "device", "values": ["phone", "desktop"]}],
+        analysis={"stopping": {"policy": "fixed"}},
+        metrics={
+            "primary": {"metric": "revenue", "minimum_effect": {"absolute": 0.05}},
+            "guardrails": [{"metric": "latency", "margin": {"relative": 0.02}}],
+        },
+    )
+
+    def money(estimate: float, **changes: Any) -> dict[str, Any]:
+        return compared(
+            "revenue", control=3.18, estimate=estimate, **({"std_error": 0.034, "crossed": False} | changes)
+        )
+
+    half = {"n": (143_000.0, 144_000.0), "std_error": 0.044, "segment_dimension": "device"}
+    segments = [
+        money(0.121, segment_value="phone", p_value=0.006, adjusted_p_value=0.012, crossed=True, **half),
+        money(-0.019, segment_value="desktop", p_value=0.67, adjusted_p_value=0.67, crossed=False, **half),
+    ]
+    guard = next(one for one in others(latency=1.9) if one.check == "guardrails")
+    findings = (
+        *clean(),
+        effects(money(0.051, p_value=0.13), policy="fixed", looks=[]),
+        guard,
+        finding("harm", Status.PASS, "No harm boundary is crossed.", {"comparisons": []}),
+        finding("imbalance", Status.PASS, "The variants were alike in the 14 days before the start.", {"rows": []}),
+        finding(
+            "segments",
+            Status.PASS,
+            "A benefit is shown in device = phone (v7), after correction over 2 comparisons.",
+            {
+                "comparisons": segments,
+                "heterogeneity": [
+                    {"variant": "v7", "dimension": "device", "adjusted_p_value": 0.025, "i_squared": 0.8, "q": 5.1}
+                ],
+            },
+        ),
+    )
+    reason = ("The benefit is shown in a pre-registered segment after correction, though not overall.", "segments")
+    segment = "device = phone"
+    decision = decided(Verdict.PARTIAL, findings, reason, variant="v7", segment=segment, by_variant={"v7": "PARTIAL"})
+    final = look(14, z=1.5, boundary=1.96, spent=0.05, crossed=False, metric="revenue", information=865.0)
+    return Scene(promise=made, decision=decision, findings=findings, looks=(final,))
+
+
+def extended() -> Scene:
+    """The last day came before the planned information; the promise goes on by itself."""
+    calendar = {"first_day": START, "last_day": START + timedelta(days=13), "max_extension_days": 7}
+    made = promise(calendar=calendar)
+    short = finding(
+        "information",
+        Status.PASS,
+        "61% of the planned information is reached.",
+        {"fraction": 0.61, "planned": 3_560_000.0, "achieved": 2_171_600.0, "units": 574_400, "expected_units": 574_000,
+         "extension_left": True},
+    )  # fmt: skip
+    findings = (
+        *clean(),
+        effects(conversion(0.0009, crossed=False)),
+        *(one for one in others() if one.check != "information"),
+        short,
+    )
+    reason = ("The planned information is not reached and the promise has extension days left.", "information")
+    return Scene(promise=made, decision=decided(Verdict.EXTEND, findings, reason), findings=findings, looks=LOOKS[:1])
+
+
 def inconclusive() -> Scene:
     """A HOLD: the interval holds zero and the minimum effect, a guardrail is open, and the A/A check has no finding."""
     made = promise(analysis={"stopping": {"policy": "fixed"}, "novelty": {"policy": "none"}})
@@ -697,6 +865,10 @@ def cookie_cats() -> Scene:
 
 SCENES = {
     "ship": ship,
+    "signed-ship": signed_ship,
+    "overridden": overridden,
+    "partial": partial,
+    "extended": extended,
     "inconclusive": inconclusive,
     "broken-split": broken_split,
     "bare": bare,

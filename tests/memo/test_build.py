@@ -128,7 +128,7 @@ def test_the_rule_of_a_guardrail_is_that_of_the_policy(
     )
     stopping = {"policy": policy} | ({"looks": [7]} if policy == "group_sequential" else {})
     scene = dataclasses.replace(ship(), promise=promise(analysis={"stopping": stopping}), findings=findings)
-    (text,) = section(scene, "All metrics").paragraphs
+    (text, _harm) = section(scene, "All metrics").paragraphs
     assert said in text
     assert not_said not in text
 
@@ -160,7 +160,7 @@ def test_a_look_that_could_stop_nothing_has_no_boundary() -> None:
 
 
 def test_what_could_not_be_checked_stands_among_the_limits_with_its_reason() -> None:
-    limits = " ".join(section(cookie_cats(), "Limits").points)
+    limits = " ".join(section(cookie_cats(), "Limits and known trade-offs").points)
     assert "Novelty, not applicable: Not judged: the source holds totals only." in limits
     assert "No information was planned" in limits
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trialflow import __version__
 from trialflow.checks.comparison import Comparison
 from trialflow.checks.finding import Finding, Status
 from trialflow.decision.decision import Decision
+from trialflow.memo.code import code
 from trialflow.memo.evidence import Evidence, effects_are_shown
+from trialflow.memo.inputs import Inputs, finding_references, look_references, order_reference, signature_reference
 from trialflow.memo.memo import Memo, Section, Table
 from trialflow.memo.sections.effect import (
     decimals_for_estimate,
@@ -21,13 +22,20 @@ from trialflow.memo.sections.effect import (
     relative_decimals,
     relative_text,
     scale,
-    summary_sentence,
-    verdict_section,
 )
+from trialflow.memo.sections.impact import impact_section
 from trialflow.memo.sections.integrity import STATUS, integrity_section
 from trialflow.memo.sections.looks import look_days_taken, looks_text, power_section
 from trialflow.memo.sections.metrics import metrics_section, segments_section
 from trialflow.memo.sections.record import Amendment, Order, deviations_section, limits_section, review_section
+from trialflow.memo.sections.shrunken import shrunken_section
+from trialflow.memo.sections.verdict import (
+    override_label,
+    signed_label,
+    summary_sentence,
+    verdict_section,
+    verdict_text,
+)
 from trialflow.memo.words import (
     NOT_AVAILABLE,
     absolute,
@@ -55,53 +63,70 @@ def decision_memo(
     *,
     promise_fingerprint: str = "",
     data_fingerprint: str = "",
+    made_by: str = "",
 ) -> Memo:
-    """The memo of a decision: what is recommended, what it rests on, and what it does not say.
+    """The memo of a decision: what is recommended or signed, what it rests on, and what it does not say.
 
     `findings` are those of the decision's as_of, `looks` every recorded look with its revisions, `amendments` tuples
     of (as_of, reason, differences), `orders` what people ordered by then. The fingerprints go into the provenance; where
     they are not given they are taken from the findings and looks, or said to be not available. Effects are left out of
-    an invalid experiment.
+    an invalid experiment. `made_by` names the code where it is not the present one.
     """
     evidence = Evidence.of(findings)
     shown = effects_are_shown(decision, evidence)
-    hold = f" ({decision.hold_reason.value})" if decision.hold_reason else ""
+    locked = _locked(promise, evidence, promise_fingerprint)
+    data = data_fingerprint or _newest_data(looks)
     return Memo(
         experiment=promise.slug,
         as_of=decision.as_of,
         title=promise.experiment.title,
-        verdict=f"{decision.verdict.value}{hold}",
+        verdict=verdict_text(decision),
         summary=summary_sentence(promise, decision, evidence, shown=shown),
-        labels=(*labels(promise, unsigned=not decision.signed_by), *_split_label(evidence)),
+        labels=(*override_label(decision), *labels(promise), *signed_label(decision), *_split_label(evidence)),
         highlights=_highlights(promise, decision, evidence, looks, shown=shown),
         sections=(
             verdict_section(decision),
             effect_section(promise, evidence, shown=shown),
-            *(_other_effects(promise, evidence) if shown else ()),
+            *(_other_effects(promise, decision, evidence, orders) if shown else ()),
             integrity_section(promise, evidence),
             power_section(promise, evidence, looks, shown=shown),
             deviations_section(promise, evidence, looks, amendments, orders),
-            limits_section(promise, evidence),
+            limits_section(promise, evidence, shown=shown),
             review_section(promise, decision, evidence, shown=shown),
         ),
         provenance=provenance(
             promise,
             evidence,
             interval=period(promise.experiment.calendar.first_day, decision.as_of),
-            promise_fingerprint=promise_fingerprint,
-            data_fingerprint=data_fingerprint or _newest_data(looks),
+            promise_fingerprint=locked,
+            data_fingerprint=data,
+            made_by=made_by,
         )
         | {"Decision fingerprint": decision.fingerprint},
+        inputs=Inputs(
+            promise=locked,
+            version=len(amendments) + 1,
+            code=made_by or code(),
+            findings=finding_references(findings),
+            looks=look_references(looks),
+            orders=tuple(order_reference(order) for order in orders),
+            decision=decision.fingerprint,
+            signature=signature_reference(decision.signature),
+            data=data_fingerprint,
+        ),
     )
 
 
-def labels(promise: Promise, *, unsigned: bool) -> tuple[str, ...]:
+def labels(promise: Promise) -> tuple[str, ...]:
     """Words that must be visible wherever anything of the experiment is shown."""
     return (
         *(("simulated data",) if promise.simulated else ()),
         *(("replay of historical data",) if promise.experiment.replay else ()),
-        *(("recommended, unsigned",) if unsigned else ()),
     )
+
+
+def _locked(promise: Promise, evidence: Evidence, given: str) -> str:
+    return str(given or evidence.get("lock", "registered") or fingerprint(promise))
 
 
 def _newest_data(looks: Sequence[Look]) -> str:
@@ -109,8 +134,12 @@ def _newest_data(looks: Sequence[Look]) -> str:
     return newest.data_fingerprint if newest else ""
 
 
-def _other_effects(promise: Promise, evidence: Evidence) -> tuple[Section, ...]:
+def _other_effects(
+    promise: Promise, decision: Decision, evidence: Evidence, orders: Sequence[Order]
+) -> tuple[Section, ...]:
     return (
+        impact_section(promise, evidence, orders, decision.as_of),
+        shrunken_section(promise, evidence),
         metrics_section(promise, evidence),
         segments_section(promise, evidence),
         novelty_section(promise, evidence),
@@ -131,16 +160,17 @@ def provenance(
     interval: str,
     promise_fingerprint: str = "",
     data_fingerprint: str = "",
+    made_by: str = "",
 ) -> dict[str, str]:
-    """What a memo rests on: data interval, fingerprints of data and promise, source and code."""
-    locked = promise_fingerprint or evidence.get("lock", "registered") or fingerprint(promise)
+    """What a memo rests on: data interval, fingerprints of data and promise, source and code (`made_by`, else this one)."""
+    locked = _locked(promise, evidence, promise_fingerprint)
     data = data_fingerprint or evidence.get("effects", "data_fingerprint")
     return {
         "Data": f"{interval} ({promise.experiment.calendar.time_zone}), both days inclusive",
         "Source": f"{promise.source.name}: {promise.source.description}",
         "Data fingerprint": str(data or NOT_AVAILABLE),
-        "Promise fingerprint": str(locked),
-        "Code": f"trialflow {__version__}",
+        "Promise fingerprint": locked,
+        "Code": made_by or code(),
     }
 
 
@@ -193,7 +223,7 @@ def holdout_memo(
         title=f"Holdout: {promise.experiment.title}",
         verdict=f"HOLDOUT ({STATUS[finding.status]})",
         summary=sentence(finding.headline),
-        labels=labels(promise, unsigned=False),
+        labels=labels(promise),
         highlights={"Looks": counted(looks, "look")},
         sections=(
             Section(

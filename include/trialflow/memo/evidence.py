@@ -104,5 +104,6 @@ def comparison(row: Mapping[str, Any]) -> Comparison:
 
 
 def effects_are_shown(decision: Decision, evidence: Evidence) -> bool:
-    """Whether any effect may be read: never under a failed split, never on an invalid experiment."""
-    return decision.verdict is not Verdict.INVALID and evidence.status("srm") is not Status.FAIL
+    """Whether any effect may be read: never under a failed split, never once the rules or a person call it invalid."""
+    invalid = Verdict.INVALID in (decision.verdict, decision.final_verdict)
+    return not invalid and evidence.status("srm") is not Status.FAIL

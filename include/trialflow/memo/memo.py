@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+from trialflow.memo.inputs import Inputs
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
@@ -130,7 +132,7 @@ class Memo:
     """The whole memo. `labels` are the words that must be visible wherever it is shown ("simulated data").
 
     `verdict` is one or two words, `summary` one plain sentence, `highlights` a few named figures, `provenance` what it
-    rests on.
+    rests on in words, `inputs` the same as references (None for messages that are never made again).
     """
 
     experiment: str
@@ -142,6 +144,7 @@ class Memo:
     sections: tuple[Section, ...]
     provenance: Mapping[str, str]
     highlights: Mapping[str, str] = field(default_factory=dict)
+    inputs: Inputs | None = None
 
     @property
     def charts(self) -> tuple[Chart, ...]:

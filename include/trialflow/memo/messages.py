@@ -34,7 +34,7 @@ def alert(promise: Promise, finding: Finding, previous: Status | None = None, *,
         title=f"{name}: {STATUS[finding.status]} ({promise.experiment.title})",
         verdict=word,
         summary=sentence(finding.headline),
-        labels=labels(promise, unsigned=False),
+        labels=labels(promise),
         highlights={
             "Status": STATUS[finding.status],
             "Before": before,
@@ -79,7 +79,7 @@ def digest_line(promise: Promise, findings: Sequence[Finding], *, as_of: date, s
         _checks_text(evidence),
         *_effect_texts(promise, evidence),
     ]
-    marks = labels(promise, unsigned=False)
+    marks = labels(promise)
     return " · ".join(parts) + (f" [{', '.join(marks)}]" if marks else "")
 
 

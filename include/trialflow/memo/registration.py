@@ -55,7 +55,7 @@ def registration_note(
         verdict=("AMENDED" if amendments else "REGISTERED")
         + (", WITH A FAILED CHECK" if status is Status.FAIL else ""),
         summary=" ".join([*_amended(amendments), _summary(promise)]),
-        labels=labels(promise, unsigned=False),
+        labels=labels(promise),
         highlights={
             "Enrolment": period(calendar.first_day, calendar.last_day),
             "Primary metric": experiment.metrics.primary.metric,

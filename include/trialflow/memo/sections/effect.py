@@ -1,4 +1,4 @@
-"""What happened to the primary metric: the verdict, the effect, how it grew, and whether it lasts."""
+"""What happened to the primary metric: the effect, how it grew, and whether it lasts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from trialflow.checks.comparison import Comparison
 from trialflow.checks.finding import Status
-from trialflow.decision.decision import Decision, Verdict
+from trialflow.decision.decision import Decision
 from trialflow.memo.evidence import Evidence, real, to_day
 from trialflow.memo.memo import Chart, EffectOverTime, EffectPath, Lifetime, LifetimePath, Section, Table
 from trialflow.memo.words import (
@@ -31,14 +31,6 @@ from trialflow.memo.words import (
 from trialflow.spec.experiment import Policy
 from trialflow.spec.promise import Promise
 
-MEANING: Mapping[Verdict, str] = {
-    Verdict.SHIP: "The promised rule for a launch is met",
-    Verdict.PARTIAL: "The promised rule is met in a pre-registered segment, and not for everybody",
-    Verdict.EXTEND: "The planned information is not reached, and promised extension days are left",
-    Verdict.HOLD: "The promised rule for a launch is not met",
-    Verdict.ROLLBACK: "Harm is shown beyond the promised harm boundary",
-    Verdict.INVALID: "The experiment cannot be read",
-}
 POLICY: Mapping[Policy, str] = {
     Policy.FIXED: "fixed horizon: one look at the end",
     Policy.GROUP_SEQUENTIAL: "group-sequential: looks on planned days, O'Brien-Fleming-type spending of alpha",
@@ -59,7 +51,7 @@ def primary_comparisons(promise: Promise, evidence: Evidence) -> tuple[Compariso
 
 def leading(decision: Decision, comparisons: Sequence[Comparison]) -> Comparison | None:
     """The comparison that the verdict is about: the named variant's, else the first with a number."""
-    named = [one for one in comparisons if one.variant == decision.variant]
+    named = [one for one in comparisons if one.variant == decision.final_variant]
     known = [one for one in comparisons if one.estimate is not None]
     return next(iter([*named, *known, *comparisons]), None)
 
@@ -81,67 +73,6 @@ def decimals_for_estimate(one: Comparison, scale: MetricScale) -> int:
     return decimals_for(spread * scale.factor)
 
 
-def summary_sentence(promise: Promise, decision: Decision, evidence: Evidence, *, shown: bool) -> str:
-    """The one plain sentence under the verdict."""
-    first = decision.reasons[0].text if decision.reasons else ""
-    if not shown:
-        why = first or "the traffic split is broken"
-        return sentence(f"Do not use this experiment: {_lower(why)}")
-    one = leading(decision, primary_comparisons(promise, evidence))
-    lead = _lead(promise, decision)
-    if one is None or one.estimate is None:
-        why = _lower(first) if first and not decision.hold_reason else f"the primary effect is {NOT_AVAILABLE}"
-        return sentence(f"{lead}: {why}")
-    control = promise.experiment.control.name
-    effect = effect_text(one, scale(promise, one.metric))
-    return sentence(f"{lead}; {one.metric} under {one.variant} differs from {control} by {effect}")
-
-
-def _lead(promise: Promise, decision: Decision) -> str:
-    who = decision.variant or listed([variant.name for variant in promise.experiment.treatments])
-    keep = promise.experiment.control.name
-    hold = f" ({decision.hold_reason.value})" if decision.hold_reason else ""
-    return {
-        Verdict.SHIP: f"Ship {who}",
-        Verdict.PARTIAL: f"Ship {who} only where {decision.segment or 'the promised segment'}",
-        Verdict.EXTEND: "Go on measuring for the promised extension",
-        Verdict.HOLD: f"Keep {keep} for now{hold}",
-        Verdict.ROLLBACK: f"Take {who} back",
-        Verdict.INVALID: "Do not use this experiment",
-    }[decision.verdict]
-
-
-def _lower(text: str) -> str:
-    """As a clause inside a sentence: names and abbreviations keep their capitals."""
-    head = text.split(" ", 1)[0]
-    return text[:1].lower() + text[1:] if head[1:] == head[1:].lower() and head.isalpha() else text
-
-
-def verdict_section(decision: Decision) -> Section:
-    """The verdict, its meaning and its reasons, each with the finding it rests on."""
-    meaning = MEANING[decision.verdict]
-    if decision.hold_reason:
-        meaning = f"{meaning}: {decision.hold_reason.value}"
-    state = (
-        f"Signed by {decision.signed_by}"
-        if decision.signed_by
-        else "This verdict is recommended by the promised rules and is not signed by anybody yet"
-    )
-    points = tuple(f"{sentence(reason.text)} [{reason.check}, finding {reason.finding}]" for reason in decision.reasons)
-    table = Table(
-        caption="Verdict of the promised rules on each treatment alone; the highest precedence stands for all",
-        columns=("Variant", "Verdict"),
-        rows=tuple(decision.by_variant.items()),
-    )
-    return Section(
-        title="Verdict",
-        paragraphs=(f"{sentence(meaning)} {sentence(state)}",),
-        points=points or (f"Reasons are {NOT_AVAILABLE}.",),
-        tables=(table,) if len(decision.by_variant) > 1 else (),
-        essential=True,
-    )
-
-
 def effect_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Section:
     """The primary metric: per treatment the two levels, the effect on both scales, its reading and its history."""
     primary = promise.experiment.metrics.primary
@@ -159,7 +90,7 @@ def effect_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Sect
     chart = _path_chart(promise, evidence)
     return Section(
         title=title,
-        paragraphs=(*about, *readings, *_after_stop(promise, evidence), _minimum(promise, found)),
+        paragraphs=(*about, *readings, _minimum(promise, found)),
         tables=(_effect_table(promise, found),),
         charts=(chart,) if chart else (),
         essential=True,
@@ -170,26 +101,6 @@ SUPPRESSED = (
     "Effects are not shown. The split or the record of this experiment is broken, so a difference between the variants "
     "says nothing about the treatment."
 )
-
-
-def _after_stop(promise: Promise, evidence: Evidence) -> tuple[str, ...]:
-    """Naive and median-unbiased side by side, where looks before the stop can have made the naive one too large."""
-    how = scale(promise, promise.experiment.metrics.primary.metric)
-    said = []
-    for row in evidence.rows("effects", "after_stop"):
-        names = ("naive", "median_unbiased", "lower", "upper", "level", "stagewise_p_value", "looks_before")
-        naive, middle, lower, upper, level, p, before = (real(row.get(name)) for name in names)
-        when = to_day(row.get("stopped_on"))
-        if naive is None or middle is None or level is None or when is None or not before:
-            continue
-        decimals = how.decimals(lower, upper)
-        why = "A benefit was shown early" if row.get("early") else "The last planned look was taken"
-        said.append(
-            f"{why}, on {day(when)}: for {row.get('variant')} the naive estimate of that look is "
-            f"{how.effect(naive, decimals)}, the median-unbiased one {how.effect(middle, decimals)} "
-            f"({percent(level)} interval {how.span(lower, upper, decimals)}, stage-wise {p_value(p)})."
-        )
-    return tuple(said)
 
 
 def _reading(promise: Promise, one: Comparison) -> str:

@@ -51,15 +51,25 @@ NAMES: Mapping[str, str] = {
     "information": "Planned information",
     "power": "Power",
     "holdout": "Holdout",
+    "shrinkage": "Shrinkage",
+    "caps": "Caps",
+    "imbalance": "Balance before the start",
 }
 INTEGRITY = ("srm", "srm_final", "completeness", "day_to_day", "aa", "adjustment", "collision", "lock")
 EXPECTED = ("srm", "completeness", "aa", "lock")
+TOLD_ELSEWHERE = frozenset(
+    {
+        *("effects", "guardrails", "secondary", "diagnostics", "segments", "novelty", "harm"),
+        *("information", "power", "shrinkage", "holdout"),
+    }
+)
+"""Checks that have a section or a sentence of their own; every other one is a row here, known by name or not."""
 
 
 def integrity_section(promise: Promise, evidence: Evidence) -> Section:
     """One row per integrity check, and the allocation chart."""
     rows = []
-    for check in INTEGRITY:
+    for check in _told_here(evidence):
         finding = evidence.findings.get(check)
         if finding is not None:
             rows.append(
@@ -89,13 +99,18 @@ def integrity_section(promise: Promise, evidence: Evidence) -> Section:
     )
 
 
+def _told_here(evidence: Evidence) -> tuple[str, ...]:
+    return (*INTEGRITY, *(check for check in evidence.findings if check not in {*INTEGRITY, *TOLD_ELSEWHERE}))
+
+
 def check_name(check: str) -> str:
     """A check in words."""
     return NAMES.get(check, plain(check).capitalize())
 
 
 def _verdict(evidence: Evidence) -> str:
-    bad = [find for check in INTEGRITY if (find := evidence.findings.get(check)) and find.status in _TROUBLE]
+    here = _told_here(evidence)
+    bad = [find for check in here if (find := evidence.findings.get(check)) and find.status in _TROUBLE]
     if bad:
         return "Read these first: " + " ".join(_trouble(finding) for finding in bad)
     missing = [check_name(check) for check in EXPECTED if check not in evidence.findings]

@@ -22,6 +22,7 @@ from trialflow.memo.words import (
 from trialflow.spec.experiment import Policy
 from trialflow.spec.look import Look, LookPurpose
 from trialflow.spec.promise import Promise
+from trialflow.stats.power import achieved_power, drift, power_per_test
 
 HIGHEST_BOUNDARY = 8.0  # beyond this many standard errors no look can stop anything (methods: early looks)
 PURPOSE: Mapping[LookPurpose, str] = {
@@ -104,7 +105,27 @@ def _information(promise: Promise, evidence: Evidence) -> str:
     seen = f"{whole(units)} units were seen" if units is not None else f"units seen: {NOT_AVAILABLE}"
     plan = f", {whole(expected)} were expected" if expected is not None else ", how many were expected is not on record"
     more = " Promised extension days are left." if evidence.get("information", "extension_left") else ""
-    return f"{sentence(reached)} {sentence(seen + plan)}{more}{_planned_units(promise)}{_forecast(evidence)}"
+    power = "" if suppressed else _achieved_power(promise, fraction)
+    return f"{sentence(reached)} {sentence(seen + plan)}{more}{_planned_units(promise)}{power}{_forecast(evidence)}"
+
+
+def _achieved_power(promise: Promise, fraction: float | None) -> str:
+    """The power that the information reached gives against the promised minimum effect, never against the one observed."""
+    primary = promise.experiment.metrics.primary.metric
+    plan = promise.plan.of(primary)
+    if plan is None or plan.minimum_effect is None or not fraction or fraction <= 0:
+        return ""
+    analysis, guardrails = promise.experiment.analysis, promise.experiment.metrics.guardrails
+    alpha = promise.experiment.alpha_per_treatment
+    # Planned information gives this drift, whatever the stopping policy inflated it by.
+    planned = drift(alpha=alpha, power=power_per_test(analysis.power, guardrails=len(guardrails)))
+    reached = float(achieved_power(effect=planned, information=fraction, alpha=alpha))
+    how = scale(promise, primary)
+    return (
+        f" With the information reached, a true effect of {absolute(plan.minimum_effect, how)} is found with a power of "
+        f"{percent(reached, 0)}; {percent(analysis.power, 0)} were promised"
+        + (", for this metric and all guardrails together." if guardrails else ".")
+    )
 
 
 def _forecast(evidence: Evidence) -> str:

@@ -24,6 +24,7 @@ from trialflow.memo.words import (
     listed,
     p_value,
     percent,
+    probability,
     relative,
     whole,
 )
@@ -47,7 +48,11 @@ def metrics_section(promise: Promise, evidence: Evidence) -> Section:
     notes = (f"No comparison is available for {listed(missing)}.",) if missing else ()
     return Section(
         title=title,
-        paragraphs=tuple(text for text in (_legend(promise, found).strip(), *notes, _omnibus(evidence)) if text),
+        paragraphs=tuple(
+            text
+            for text in (_legend(promise, found).strip(), *notes, _harm(promise, evidence), _omnibus(evidence))
+            if text
+        ),
         tables=tables,
         charts=(forest,) if forest else (),
         essential=True,
@@ -97,6 +102,17 @@ def _guardrail_rule(promise: Promise, found: Sequence[Comparison]) -> str:
         "A guardrail passes at a planned look at which its distance from the margin, in standard errors, is beyond the "
         f"boundary of that look (see Power and looks). Early boundaries are wider than the {single} interval shown here, "
         f"which is that of a single look.{rest}"
+    )
+
+
+def _harm(promise: Promise, evidence: Evidence) -> str:
+    """What the looks for harm have shown; how they are made stands with the ledger."""
+    finding = evidence.findings.get("harm")
+    alpha = probability(promise.experiment.analysis.harm_alpha)
+    return (
+        f"Harm, looked for on every day with an alpha of its own ({alpha} per metric): {finding.headline}"
+        if finding
+        else ""
     )
 
 

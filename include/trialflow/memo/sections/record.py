@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
 
+from trialflow.checks.comparison import Comparison
 from trialflow.checks.finding import Status
 from trialflow.decision.decision import Decision, Verdict
 from trialflow.memo.evidence import Evidence
 from trialflow.memo.memo import Section, Table
-from trialflow.memo.sections.effect import leading, primary_comparisons
+from trialflow.memo.sections.effect import effect_text, leading, minimum_effect, primary_comparisons, scale
 from trialflow.memo.sections.integrity import STATUS, check_name
+from trialflow.memo.sections.metrics import all_comparisons, outcome
 from trialflow.memo.words import counted, day, sentence
 from trialflow.spec.experiment import Policy
 from trialflow.spec.look import Look
@@ -138,9 +140,13 @@ def _restated(looks: Sequence[Look]) -> list[str]:
     return points
 
 
-def limits_section(promise: Promise, evidence: Evidence) -> Section:
-    """What the numbers do not say: methods' conditions, checks that could not run, simulated data."""
-    points = []
+LIMITING = frozenset({Status.NOT_APPLICABLE, Status.WARN, Status.NO_DATA})
+TOLD_ON_TOP = frozenset({"srm", "srm_final", "lock"})  # as labels or deviations, where nobody overlooks them
+
+
+def limits_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Section:
+    """What is paid for the effect, and what the numbers do not say: conditions, checks that could not run, simulated data."""
+    points = [*(_trade_offs(promise, evidence) if shown else ())]
     if promise.simulated:
         points.append("The data are simulated: the figures say nothing about any real product.")
     if evidence.get("effects", "running_totals"):
@@ -151,15 +157,32 @@ def limits_section(promise: Promise, evidence: Evidence) -> Section:
     points += [
         sentence(f"{check_name(finding.check)}, {STATUS[finding.status]}: {finding.headline}")
         for finding in evidence
-        if finding.status is Status.NOT_APPLICABLE
-        or (finding.status in (Status.WARN, Status.NO_DATA) and finding.check not in ("srm", "srm_final", "lock"))
+        if finding.status in LIMITING and finding.check != "shrinkage"
+        if finding.status is Status.NOT_APPLICABLE or finding.check not in TOLD_ON_TOP
     ]
     points.append(_policy_note(promise))
     points.append(
-        "An estimate that is read because it crossed a boundary tends to be too large; the interval tells more than "
-        "the point."
+        "Whether the effect is the same for other people, at other times or together with other changes was not tested."
     )
-    return Section(title="Limits", points=tuple(points))
+    return Section(title="Limits and known trade-offs", points=tuple(points))
+
+
+def _trade_offs(promise: Promise, evidence: Evidence) -> list[str]:
+    """Metrics beside the primary one that moved the wrong way; a guardrail within its margin may be among them."""
+    return [
+        sentence(
+            f"Trade-off: {one.metric} ({one.role}) moved the wrong way under {one.variant}, by "
+            f"{effect_text(one, scale(promise, one.metric))}; {outcome(one)}"
+        )
+        for one in all_comparisons(promise, evidence)
+        if one.role != "primary" and _is_worse(one)
+    ]
+
+
+def _is_worse(one: Comparison) -> bool:
+    if one.lower is None or one.upper is None:
+        return False
+    return one.upper < 0 if one.direction == "increase" else one.lower > 0
 
 
 def _policy_note(promise: Promise) -> str:
@@ -174,18 +197,36 @@ def _policy_note(promise: Promise) -> str:
 
 
 def review_section(promise: Promise, decision: Decision, evidence: Evidence, *, shown: bool) -> Section:
-    """Hypothesis, mechanism, whether it held, and what follows."""
+    """Hypothesis, mechanism, whether it held, and what follows: who does what by when."""
     experiment = promise.experiment
+    signature = decision.signature
+    actions = signature.follow_ups if signature else ()
+    table = Table(
+        caption="Follow-up actions",
+        columns=("Action", "Owner", "Due"),
+        rows=tuple((one.action, one.owner, day(one.due) if one.due else "no day given") for one in actions),
+    )
     return Section(
         title="Review",
         points=(
             sentence(f"Hypothesis: {experiment.hypothesis}"),
             sentence(f"Mechanism: {experiment.mechanism}"),
             sentence(f"Did it hold? {_held(promise, decision, evidence, shown=shown)}"),
-            f"Owner: {experiment.owner}.",
-            "Follow-up actions: none recorded yet.",
+            f"Owner of the experiment: {experiment.owner}.",
+            *((f"Owner of what follows: {signature.owner}.",) if signature and signature.owner else ()),
+            *(() if actions else (_no_actions(decision),)),
         ),
+        tables=(table,) if actions else (),
+        essential=bool(actions),
     )
+
+
+def _no_actions(decision: Decision) -> str:
+    if decision.signature:
+        return "Follow-up actions: none were given with the signature."
+    if decision.verdict is Verdict.EXTEND:
+        return "Follow-up actions: none; the extension runs by itself."
+    return "Follow-up actions: they are given with the signature."
 
 
 def _held(promise: Promise, decision: Decision, evidence: Evidence, *, shown: bool) -> str:
@@ -199,6 +240,11 @@ def _held(promise: Promise, decision: Decision, evidence: Evidence, *, shown: bo
     low, high = sorted((sign * one.lower, sign * one.upper))
     if decision.verdict is Verdict.PARTIAL:
         return f"Not for everybody: a benefit is shown only where {decision.segment or 'the promised segment'}"
+    if low > 0 and low < minimum_effect(promise, one.control or 0.0):
+        return (
+            f"{one.metric} moved in the expected direction; whether by as much as was promised is open. The mechanism "
+            "remains an explanation, not a finding"
+        )
     if low > 0:
         return f"{one.metric} moved in the expected direction; the mechanism remains an explanation, not a finding"
     if high < 0:
