@@ -16,6 +16,7 @@ from trialflow.errors import StatisticsError
 from trialflow.stats.results import Gap
 from trialflow.stats.winners_curse import (
     MINIMUM_EXPERIMENTS,
+    FlatIn,
     conditional_band,
     effect_prior,
     selected_total,
@@ -153,7 +154,7 @@ STAN = np.array(
 
 def test_eight_schools_are_shrunk_as_stan_does() -> None:
     mean, error, deviation, lower, upper = STAN
-    prior = effect_prior(*SCHOOLS)
+    prior = effect_prior(*SCHOOLS, flat_in=FlatIn.STD_DEV)
     assert prior.std_dev == 0.0  # and yet its posterior, as the wiki prints it, has mean 6.53 ± .20
     same(prior.weights @ prior.spreads, 6.53, rtol=0.0, atol=4 * 0.20)
     same(prior.weights @ prior.centres, 7.67, rtol=0.0, atol=4 * 0.15)
@@ -164,12 +165,14 @@ def test_eight_schools_are_shrunk_as_stan_does() -> None:
     same(found.interval.upper, upper, rtol=0.0, atol=1.5)
 
 
-@given(SEEDS, st.integers(6, 12), st.sampled_from([0.0, 1.0, 3.0]))
-def test_the_posterior_is_that_of_a_plain_sum_over_many_spreads(seed: int, experiments: int, spread: float) -> None:
+@given(SEEDS, st.integers(6, 12), st.sampled_from([0.0, 1.0, 3.0]), st.sampled_from(list(FlatIn)))
+def test_the_posterior_is_that_of_a_plain_sum_over_many_spreads(
+    seed: int, experiments: int, spread: float, flat_in: FlatIn
+) -> None:
     generator = np.random.default_rng(seed)
     errors = generator.uniform(0.5, 2.0, size=experiments)
     effects = generator.normal(0.3, np.hypot(errors, spread))
-    found = shrink(effects, errors, effect_prior(effects, errors))
+    found = shrink(effects, errors, effect_prior(effects, errors, flat_in=flat_in))
     # τ = s u / (1 − u) for u evenly on (0, 1); BDA eq. 5.17, 5.20 and 5.21 as printed.
     u = (np.arange(8_000) + 0.5) / 8_000
     tau = 3.0 * u / (1.0 - u)
@@ -178,7 +181,7 @@ def test_the_posterior_is_that_of_a_plain_sum_over_many_spreads(seed: int, exper
     mu = v_mu * (precision * effects).sum(axis=1)
     log_p = 0.5 * np.log(v_mu) + 0.5 * np.log(precision).sum(axis=1)
     log_p = log_p - 0.5 * (precision * (effects - mu[:, None]) ** 2).sum(axis=1)
-    weight = np.exp(log_p - log_p.max()) / (1.0 - u) ** 2
+    weight = np.exp(log_p - log_p.max()) / (1.0 - u) ** 2 * (tau if flat_in is FlatIn.VARIANCE else 1.0)
     weight = (weight / weight.sum())[:, None]
     own = 1.0 / (1.0 / errors**2 + 1.0 / tau[:, None] ** 2)
     centre = own * (effects / errors**2 + mu[:, None] / tau[:, None] ** 2)
@@ -210,7 +213,7 @@ def test_an_effect_that_the_prior_has_not_seen_teaches_it_first(seed: int, sprea
 def test_few_experiments_are_covered_though_their_prior_is_learnt(experiments: int, spread: float) -> None:
     runs = 300
     everywhere, winner, plain, plugged = shrunken_coverage(experiments, spread)(np.random.default_rng(91), runs)
-    # A flat prior on τ errs to the safe side where the effects are one, so coverage is bounded from below.
+    # A prior that is flat in τ² errs to the safe side where the effects are one, so coverage is bounded from below.
     assert everywhere.mean() > 0.95 - 4.0 * max(everywhere.std() / np.sqrt(runs), 0.002)
     assert winner.mean() > 0.95 - 4.0 * np.sqrt(0.95 * 0.05 / runs)
     assert plugged.mean() < winner.mean()

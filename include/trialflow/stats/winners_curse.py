@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +27,13 @@ _SHARES = np.concatenate(
     [[0.0, 1e-9, 1e-5, 1e-3, 0.01], np.linspace(0.05, 0.95, 10), [0.99, 0.999, 1 - 1e-5, 1 - 1e-9, 1.0]]
 )
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(6)
+
+
+class FlatIn(StrEnum):
+    """In what the spread of effects is evenly likely before any experiment is seen."""
+
+    VARIANCE = "variance"
+    STD_DEV = "standard deviation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,15 +97,18 @@ class SelectedTotal:
     corrected: float
 
 
-def effect_prior(effects: ArrayLike, std_errors: ArrayLike, *, mean: float | None = None) -> EffectPrior:
+def effect_prior(
+    effects: ArrayLike, std_errors: ArrayLike, *, mean: float | None = None, flat_in: FlatIn = FlatIn.VARIANCE
+) -> EffectPrior:
     """The model Δ_i ~ N(μ, τ²), Δ̂_i | Δ_i ~ N(Δ_i, σ_i²), over (experiments,), with all that the data say of μ and τ.
 
     Give ALL finished experiments of the metric, losers included: learnt from winners alone it repeats their curse; an
-    experiment that stopped early belongs in with its bias-adjusted estimate. The posterior of τ has a flat prior on τ, with μ
-    integrated out under a flat prior too (Gelman et al., Bayesian Data Analysis, 3rd ed. 2013, §5.4, eq. 5.20 and 5.21;
-    Gelman, Bayesian Analysis 1, 2006, on why flat in τ). `mean` fixes μ (0, say). The most likely values are the empirical
-    Bayes ones (Efron & Morris, JASA 70, 1975). Pairs that are not finite do not count. Raises StatisticsError for lists of
-    different lengths and a `mean` that is not finite.
+    experiment that stopped early belongs in with its bias-adjusted estimate. The posterior of τ has μ integrated out under
+    a flat prior (Gelman et al., Bayesian Data Analysis, 3rd ed. 2013, §5.4, eq. 5.20 and 5.21); `mean` fixes it (0, say).
+    τ's own prior is flat in τ², with which intervals of few experiments cover what they say (Tang & Morris, Statist. Sci.
+    26, 2011); flat in τ (Gelman, Bayesian Analysis 1, 2006) they are shorter and hold up to 1.5 points less. The most
+    likely values are the empirical Bayes ones (Efron & Morris, JASA 70, 1975). Pairs that are not finite do not count.
+    Raises StatisticsError for lists of different lengths and a `mean` that is not finite.
     """
     value = np.asarray(effects, dtype=np.float64)
     error = np.asarray(std_errors, dtype=np.float64)
@@ -121,9 +132,10 @@ def effect_prior(effects: ArrayLike, std_errors: ArrayLike, *, mean: float | Non
         )
     low, high = 1e-4 * float(error.min()), 1e3 * float(error.max() + np.ptp(value))
     spread = _most_likely(value, error**2, mean, low, high)
-    nodes, weights = _quadrature(value, error**2, mean, low, high)
+    nodes, widths = _quadrature(value, error**2, mean, low, high, flat_in)
     fit = _given(value, error**2, nodes, mean)
-    weights = weights * np.exp(-0.5 * (fit.believed - fit.believed.min()))
+    loss = _posterior_loss(fit, nodes, flat_in)
+    weights = widths * np.exp(-0.5 * (loss - loss.min()))
     return EffectPrior(
         mean=float(_given(value, error**2, np.array([spread]), mean).centre[0]),
         std_dev=spread,
@@ -259,16 +271,27 @@ def _most_likely(value: Floats, variance: Floats, mean: float | None, low: float
     return float(ends[int(np.argmin(_given(value, variance, ends, mean).loss))])
 
 
-def _quadrature(value: Floats, variance: Floats, mean: float | None, low: float, high: float) -> tuple[Floats, Floats]:
+def _posterior_loss(given: _Given, spreads: Floats, flat_in: FlatIn) -> Floats:
+    """Twice the negative log posterior density of the spread, (t,), without constants."""
+    if flat_in is FlatIn.STD_DEV:
+        return given.believed
+    with np.errstate(divide="ignore"):
+        return np.asarray(given.believed - 2.0 * np.log(spreads))
+
+
+def _quadrature(
+    value: Floats, variance: Floats, mean: float | None, low: float, high: float, flat_in: FlatIn
+) -> tuple[Floats, Floats]:
     """Nodes and weights (t,) for integrals over the spread, dense where its posterior is."""
     points = np.concatenate([[0.0], np.geomspace(low, high, _POINTS)])
     for _ in range(3):
-        loss = _given(value, variance, points, mean).believed
+        loss = _posterior_loss(_given(value, variance, points, mean), points, flat_in)
         kept = np.flatnonzero(loss <= loss.min() + _DROP)
         first, last = float(points[max(kept[0] - 1, 0)]), float(points[min(kept[-1] + 1, len(points) - 1)])
         floor = np.array([0.0]) if first == 0.0 else np.zeros(0)
         points = np.concatenate([floor, np.geomspace(first if first > 0.0 else min(low, last / 2.0), last, _POINTS)])
-    density = np.exp(-0.5 * ((loss := _given(value, variance, points, mean).believed) - loss.min()))
+    loss = _posterior_loss(_given(value, variance, points, mean), points, flat_in)
+    density = np.exp(-0.5 * (loss - loss.min()))
     mass = np.concatenate([[0.0], np.cumsum(np.diff(points) * (density[1:] + density[:-1]) / 2.0)])
     cuts = np.unique(np.interp(_SHARES, mass / mass[-1], points))
     half = np.diff(cuts)[:, None] / 2.0
