@@ -15,8 +15,8 @@ HELD = [
     {"name": "everybody", "role": "treatment", "weight": 0.9},
 ]
 SHIPPED = (
-    Shipped(experiment="a", estimate=0.2, std_error=0.03),
-    Shipped(experiment="b", estimate=0.1, std_error=0.04, exposure=0.5),
+    Shipped(experiment="a", naive=0.3, estimate=0.2, std_error=0.03, shrunken=True),
+    Shipped(experiment="b", naive=0.1, estimate=0.1, std_error=0.04, exposure=0.5),
 )
 
 
@@ -31,6 +31,8 @@ def test_the_measured_effect_stands_beside_the_sum_of_what_was_shipped() -> None
     error = np.sqrt(1 / 1e6 + 1 / 9e6)
     assert finding.status is Status.PASS
     assert evidence["shipped_sum"] == pytest.approx(0.25)
+    assert evidence["shipped_naive_sum"] == pytest.approx(0.35)
+    assert [(one["experiment"], one["shrunken"]) for one in evidence["shipped"]] == [("a", True), ("b", False)]
     assert evidence["shipped_std_error"] == pytest.approx(np.hypot(0.03, 0.02))
     assert evidence["gap"] == pytest.approx(-0.10)
     half = 1.959964 * np.hypot(error, np.hypot(0.03, 0.02))

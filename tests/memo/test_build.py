@@ -184,8 +184,18 @@ def test_a_holdout_memo_states_what_it_could_have_found() -> None:
     evidence = {
         "comparisons": effects.evidence["comparisons"],
         "minimum_detectable_effect": 0.0015,
-        "shipped": [{"experiment": "ranker-v6", "estimate": 0.001}],
+        "shipped": [
+            {
+                "experiment": "ranker-v6",
+                "naive": 0.0016,
+                "estimate": 0.00125,
+                "std_error": 0.0004,
+                "shrunken": True,
+                "exposure": 0.8,
+            }
+        ],
         "shipped_sum": 0.001,
+        "shipped_naive_sum": 0.00128,
         "gap": 0.0011,
         "gap_lower": -0.0004,
         "gap_upper": 0.0026,
@@ -193,7 +203,9 @@ def test_a_holdout_memo_states_what_it_could_have_found() -> None:
     found = dataclasses.replace(effects, check="holdout", evidence=evidence)
     text = markdown(holdout_memo(scene.promise, found, scene.amendments, scene.orders, promise_fingerprint="f00d"))
     assert "0.15 percentage points" in text
-    assert "ranker-v6 add up to +0.10 percentage points" in text
+    assert "1 launch add up to +0.10 percentage points (as naively estimated: +0.13" in text
+    assert "The holdout shows +0.11 percentage points beyond that (95% interval −0.04 to +0.26)" in text
+    assert "| ranker-v6 | +0.160 | +0.125 | 80% | +0.100 |" in text
     assert "1 look" in text
     assert "Reason: The phone app was released a day late." in text
     assert "All visitors of the home page" in text

@@ -15,7 +15,8 @@ def test_a_registration_note_reads_as_it_was_reviewed(golden: Callable[[str, str
         finding("power", Status.PASS, "The traffic brings the units that the minimum effect needs.", {}),
         finding("collision", Status.PASS, "No other experiment shares its layer.", {}),
     ]
-    golden("registration.md", markdown(registration_note(ship().promise, checks)))
+    note = registration_note(ship().promise, checks, made_by="trialflow (tests)")
+    golden("registration.md", markdown(note))
 
 
 def test_a_failed_registration_check_is_in_the_headline() -> None:

@@ -18,9 +18,11 @@ from trialflow.stages.aa_validation import validate
 from trialflow.stages.final_analysis import analyse
 from trialflow.stages.holdout import compare_holdout, holdouts, quarter_of
 from trialflow.stages.preregistration import Offer, register
+from trialflow.stages.sign import sign
 from trialflow.stages.workspace import Workspace
 
 HELD = "held_out"
+SHIPPED_ON = date(2026, 1, 18)
 
 
 @pytest.mark.parametrize(
@@ -71,8 +73,11 @@ def test_only_promises_with_a_holdout_that_have_begun_are_compared(quarterly: Wo
 
 
 def test_everybody_is_compared_with_the_holdout_beside_what_was_shipped(quarterly: Workspace) -> None:
-    shipped = analyse(quarterly, SLUG, date(2026, 1, 18)).decision
+    shipped = analyse(quarterly, SLUG, SHIPPED_ON).decision
     assert shipped.verdict is Verdict.SHIP
+    assert compare_holdout(quarterly, HELD, FINAL).evidence["shipped"] == []  # nobody has signed yet
+    answer = {"verdict": Verdict.SHIP, "by": "ada", "signed_on": SHIPPED_ON}
+    sign(quarterly, SLUG, SHIPPED_ON, **answer)
     finding = compare_holdout(quarterly, HELD, FINAL)
     (row,) = finding.evidence["comparisons"]
 
@@ -96,12 +101,23 @@ def test_everybody_is_compared_with_the_holdout_beside_what_was_shipped(quarterl
     # The shipped effect stands beside it, as its own decision saw it.
     with quarterly.registry() as registry:
         (effects,) = registry.findings(SLUG, check="effects")
-        (memo,) = registry.memos(HELD, kind="holdout")
+        *_, memo = registry.memos(HELD, kind="holdout")
         keys = [one.message.key for one in registry.messages(HELD)]
-    naive = effects.evidence["comparisons"][0]["estimate"]
-    assert [one["experiment"] for one in finding.evidence["shipped"]] == [SLUG]
-    assert finding.evidence["shipped_sum"] == pytest.approx(naive)
-    assert finding.evidence["gap"] == pytest.approx(row["estimate"] - naive)
+    (told,) = finding.evidence["shipped"]
+    (stop,) = effects.evidence["after_stop"]
+    with engine.connect() as connection:
+        came, late = connection.exec_driver_sql(
+            "with units as (select min(exposed_at)::date as day from held_exposures"
+            f" where experiment = '{HELD}' group by unit_id having arg_min(variant, exposed_at) = 'everybody')"
+            f" select count(*), count(*) filter (day > date '{SHIPPED_ON}') from units"
+        ).fetchone()
+    assert told["experiment"] == SLUG
+    assert not told["shrunken"]  # one finished experiment does not tell how large effects usually are
+    assert told["naive"] == pytest.approx(effects.evidence["comparisons"][0]["estimate"])
+    assert told["estimate"] == pytest.approx(stop["median_unbiased"])
+    assert told["exposure"] == pytest.approx(late / came)
+    assert finding.evidence["shipped_sum"] == pytest.approx(stop["median_unbiased"] * late / came)
+    assert finding.evidence["gap"] == pytest.approx(row["estimate"] - finding.evidence["shipped_sum"])
     assert SLUG in memo.documents["markdown"]
     assert f"holdout|{HELD}|{FINAL}|{finding.fingerprint}" in keys
 
@@ -109,7 +125,8 @@ def test_everybody_is_compared_with_the_holdout_beside_what_was_shipped(quarterl
 def test_what_was_not_shipped_by_then_is_not_counted_and_again_changes_nothing(quarterly: Workspace) -> None:
     early = compare_holdout(quarterly, HELD, date(2026, 1, 11))
     assert early.evidence["shipped"] == []
-    analyse(quarterly, SLUG, date(2026, 1, 18))
+    analyse(quarterly, SLUG, SHIPPED_ON)
+    sign(quarterly, SLUG, SHIPPED_ON, verdict=Verdict.SHIP, by="ada", signed_on=SHIPPED_ON)
     with quarterly.registry() as registry:
         digest = registry.digest(HELD)
     assert compare_holdout(quarterly, HELD, date(2026, 1, 11)) == early

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from trialflow.checks.comparing import compare
 from trialflow.checks.comparison import number
@@ -18,16 +19,26 @@ from trialflow.warehouse.summary import Summary
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipped:
-    """One shipped effect on the holdout's metric: naive estimate, its standard error, and the share of units exposed."""
+    """One shipped effect on the holdout's metric, and the share of the compared units that were exposed to it.
+
+    `naive` is what its experiment saw; `estimate` with its `std_error` what is counted: shrunken where `shrunken`, else as
+    its experiment left it.
+    """
 
     experiment: str
+    naive: float
     estimate: float
     std_error: float
     exposure: float = 1.0
+    shrunken: bool = False
 
 
 def holdout(promise: Promise, summary: Summary, shipped: Sequence[Shipped]) -> Checked:
-    """All of both sides, with the smallest effect that could have been seen, beside the sum of shipped effects."""
+    """All of both sides, with the smallest effect that could have been seen, beside the sum of shipped effects.
+
+    The sum takes the effects as independent and additive, each for the units that were exposed to it; the gap's interval
+    counts the errors of both sides.
+    """
     experiment = promise.experiment
     level = 1.0 - experiment.analysis.alpha
     name = experiment.metrics.primary.metric
@@ -38,12 +49,11 @@ def holdout(promise: Promise, summary: Summary, shipped: Sequence[Shipped]) -> C
     promised_error = math.sqrt(sum((one.std_error * one.exposure) ** 2 for one in shipped))
     evidence = {
         "comparisons": [one.document() for one in comparisons],
-        "shipped": [
-            {"experiment": one.experiment, "estimate": number(one.estimate), "exposure": one.exposure}
-            for one in shipped
-        ],
+        "shipped": [_row(one) for one in shipped],
         "shipped_sum": number(promised),
+        "shipped_naive_sum": number(sum(one.naive * one.exposure for one in shipped)),
         "shipped_std_error": number(promised_error),
+        "first_day": summary.days[0].isoformat() if summary.days else None,
     }
     if not known:
         status, headline = Status.NO_DATA, f"There is no number for {name} in the holdout or outside it."
@@ -74,3 +84,14 @@ def holdout(promise: Promise, summary: Summary, shipped: Sequence[Shipped]) -> C
             next_step="" if known else "Check that the holdout is still held out and its facts are logged.",
         )
     )
+
+
+def _row(one: Shipped) -> dict[str, Any]:
+    return {
+        "experiment": one.experiment,
+        "naive": number(one.naive),
+        "estimate": number(one.estimate),
+        "std_error": number(one.std_error),
+        "shrunken": one.shrunken,
+        "exposure": number(one.exposure),
+    }

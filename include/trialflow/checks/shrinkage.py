@@ -185,18 +185,34 @@ def _shrunken(one: Estimated, comparison: Comparison, learnt: Learnt, level: flo
         "lower": None,
         "upper": None,
     }
-    factor = _relative_factor(comparison) if learnt.relative else 1.0
-    if not learnt.prior.estimable or factor is None:
+    found = _posterior(one.estimate, one.std_error, comparison, learnt, level=level, included=False)
+    if found is None:
         return row
-    # This experiment is not among those the prior was learnt from: it teaches it first.
-    found = shrink(factor * one.estimate, abs(factor) * one.std_error, learnt.prior, level=level, included=False)
-    ends = sorted((float(found.interval.lower) / factor, float(found.interval.upper) / factor))
-    return row | {
-        "shrunken": number(float(found.estimate) / factor),
-        "shrunken_std_error": number(float(found.std_error) / abs(factor)),
-        "lower": number(ends[0]),
-        "upper": number(ends[1]),
-    }
+    names = ("shrunken", "shrunken_std_error", "lower", "upper")
+    return row | {name: number(value) for name, value in zip(names, found, strict=True)}
+
+
+def shrunken_effect(
+    estimate: float, std_error: float, comparison: Comparison, learnt: Learnt
+) -> tuple[float, float] | None:
+    """An effect that others were learnt with, shrunken, and its error; None where nothing is learnt.
+
+    `comparison` gives the control value and the direction, for effects that are learnt relative to control.
+    """
+    found = _posterior(estimate, std_error, comparison, learnt, level=0.95, included=True)
+    return None if found is None else found[:2]
+
+
+def _posterior(
+    estimate: float, std_error: float, comparison: Comparison, learnt: Learnt, *, level: float, included: bool
+) -> tuple[float, float, float, float] | None:
+    """Mean, deviation and interval on the metric's own scale; `included`: whether the prior was learnt with this effect."""
+    factor = _relative_factor(comparison) if learnt.relative else 1.0
+    if not learnt.prior.estimable or factor is None or not std_error:
+        return None
+    found = shrink(factor * estimate, abs(factor) * std_error, learnt.prior, level=level, included=included)
+    lower, upper = sorted((float(found.interval.lower) / factor, float(found.interval.upper) / factor))
+    return float(found.estimate) / factor, float(found.std_error) / abs(factor), lower, upper
 
 
 def _band(promise: Promise, effects: Finding, variant: str, level: float) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Decisions told in words and pictures: one `Memo`, written as Markdown, HTML and Slack blocks."""
 
-from trialflow.memo.build import decision_memo, holdout_memo
+from trialflow.memo.build import decision_memo
+from trialflow.memo.holdout import holdout_memo
 from trialflow.memo.html import html
 from trialflow.memo.markdown import markdown
 from trialflow.memo.memo import Chart, Memo, Section, Table

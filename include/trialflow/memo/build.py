@@ -1,18 +1,16 @@
-"""Memos about one experiment: the decision, and the comparison with the holdout."""
+"""The memo of a decision, and what every memo of an experiment carries: labels and provenance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trialflow.checks.comparison import Comparison
 from trialflow.checks.finding import Finding, Status
 from trialflow.decision.decision import Decision
 from trialflow.memo.code import code
 from trialflow.memo.evidence import Evidence, effects_are_shown
 from trialflow.memo.inputs import Inputs, finding_references, look_references, order_reference, signature_reference
-from trialflow.memo.memo import Memo, Section, Table
+from trialflow.memo.memo import Memo, Section
 from trialflow.memo.sections.effect import (
-    decimals_for_estimate,
     effect_section,
     effect_text,
     leading,
@@ -24,8 +22,8 @@ from trialflow.memo.sections.effect import (
     scale,
 )
 from trialflow.memo.sections.impact import impact_section
-from trialflow.memo.sections.integrity import STATUS, integrity_section
-from trialflow.memo.sections.looks import look_days_taken, looks_text, power_section
+from trialflow.memo.sections.integrity import integrity_section
+from trialflow.memo.sections.looks import looks_text, power_section
 from trialflow.memo.sections.metrics import metrics_section, segments_section
 from trialflow.memo.sections.record import Amendment, Order, deviations_section, limits_section, review_section
 from trialflow.memo.sections.shrunken import shrunken_section
@@ -38,14 +36,9 @@ from trialflow.memo.sections.verdict import (
 )
 from trialflow.memo.words import (
     NOT_AVAILABLE,
-    absolute,
-    counted,
-    listed,
     p_value,
     period,
     plain,
-    relative,
-    sentence,
     whole,
 )
 from trialflow.spec.fingerprint import fingerprint
@@ -190,97 +183,3 @@ def _highlights(
     if units is not None:
         figures["Units"] = f"{whole(units)} ({plain(promise.experiment.unit)})"
     return figures
-
-
-def holdout_memo(
-    promise: Promise,
-    finding: Finding,
-    amendments: Sequence[Amendment] = (),
-    orders: Sequence[Order] = (),
-    *,
-    promise_fingerprint: str = "",
-) -> Memo:
-    """The quarterly comparison of the holdout with everybody else, with the smallest effect it could have found.
-
-    `promise` may be cut to the quarter; `promise_fingerprint` is then that of the registered one.
-    """
-    evidence = Evidence.of([finding])
-    found = evidence.comparisons(finding.check)
-    detectable = evidence.number(finding.check, "minimum_detectable_effect")
-    looks = len(look_days_taken(promise, (), evidence)) or 1
-    note = f"{counted(looks, 'look')} at the end of the period; all units of both sides are used."
-    primary = promise.experiment.metrics.primary.metric
-    how = scale(promise, primary)
-    mde = (
-        f"The smallest effect on {primary} that this comparison could find with the promised power is "
-        f"{absolute(detectable, how)}."
-        if detectable is not None
-        else f"The smallest effect that this comparison could find is {NOT_AVAILABLE}."
-    )
-    return Memo(
-        experiment=promise.slug,
-        as_of=finding.as_of,
-        title=f"Holdout: {promise.experiment.title}",
-        verdict=f"HOLDOUT ({STATUS[finding.status]})",
-        summary=sentence(finding.headline),
-        labels=labels(promise),
-        highlights={"Looks": counted(looks, "look")},
-        sections=(
-            Section(
-                title="Holdout against everybody",
-                paragraphs=(
-                    note,
-                    mde,
-                    _gap(promise, evidence, finding.check),
-                    *((f"Next: {sentence(finding.next_step)}",) if finding.next_step else ()),
-                ),
-                tables=(_holdout_table(promise, found),) if found else (),
-                essential=True,
-            ),
-            deviations_section(promise, evidence, (), amendments, orders),
-        ),
-        provenance=provenance(
-            promise,
-            evidence,
-            interval=period(promise.experiment.calendar.first_day, finding.as_of),
-            promise_fingerprint=promise_fingerprint,
-        ),
-    )
-
-
-def _gap(promise: Promise, evidence: Evidence, check: str) -> str:
-    """What was shipped, added up, beside what the holdout shows."""
-    how = scale(promise, promise.experiment.metrics.primary.metric)
-    promised, gap = evidence.number(check, "shipped_sum"), evidence.number(check, "gap")
-    lower, upper = evidence.number(check, "gap_lower"), evidence.number(check, "gap_upper")
-    if promised is None or gap is None:
-        return f"The sum of what was shipped is {NOT_AVAILABLE}."
-    decimals = how.decimals(lower, upper)
-    names = [str(row.get("experiment", NOT_AVAILABLE)) for row in evidence.rows(check, "shipped")]
-    source = f"shipped effects of {listed(names)} add up to" if names else "no shipped effect is on record; the sum is"
-    return sentence(
-        f"{source} {how.effect(promised, decimals)}; the holdout shows {how.effect(gap, decimals)} "
-        f"beyond that (interval {how.span(lower, upper, decimals)})"
-    )
-
-
-def _holdout_table(promise: Promise, found: Sequence[Comparison]) -> Table:
-    rows = []
-    for one in found:
-        how = scale(promise, one.metric)
-        decimals = how.decimals(one.lower, one.upper) if one.lower is not None else decimals_for_estimate(one, how)
-        rows.append(
-            (
-                one.metric,
-                one.variant,
-                f"{whole(one.n_control)} / {whole(one.n_treatment)}",
-                how.effect(one.estimate, decimals),
-                how.span(one.lower, one.upper, decimals),
-                relative(one.relative_estimate, relative_decimals(one)),
-            )
-        )
-    return Table(
-        caption=f"Everybody against {promise.experiment.control.name}, each metric in its own unit",
-        columns=("Metric", "Variant", "Units (holdout / variant)", "Effect", level_text(found[0]), "Relative effect"),
-        rows=tuple(rows),
-    )

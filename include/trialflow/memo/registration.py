@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from trialflow.checks.finding import Finding, Status, worst
 from trialflow.memo.build import labels, provenance
+from trialflow.memo.code import code
 from trialflow.memo.evidence import Evidence
+from trialflow.memo.inputs import Inputs, finding_references
 from trialflow.memo.memo import Memo, Section, Table
 from trialflow.memo.sections.effect import POLICY, scale
 from trialflow.memo.sections.integrity import STATUS, check_name
@@ -27,6 +29,7 @@ from trialflow.memo.words import (
     whole,
 )
 from trialflow.spec.experiment import Policy
+from trialflow.spec.fingerprint import fingerprint
 from trialflow.spec.promise import Promise
 
 
@@ -36,10 +39,12 @@ def registration_note(
     amendments: Sequence[Amendment] = (),
     *,
     promise_fingerprint: str = "",
+    made_by: str = "",
 ) -> Memo:
     """What was promised and locked, and how registration's own checks came out (`findings`).
 
     With `amendments`, oldest first, it is the note of the last of them: its reason and its changed fields come first.
+    `made_by` names the code where it is not the present one.
     """
     experiment = promise.experiment
     evidence = Evidence.of(findings)
@@ -47,7 +52,8 @@ def registration_note(
     status = worst([finding.status for finding in evidence])
     calendar = experiment.calendar
     planned = period(calendar.first_day, calendar.final_day())
-    rests_on = provenance(promise, evidence, interval=planned, promise_fingerprint=promise_fingerprint)
+    locked = promise_fingerprint or fingerprint(promise)
+    rests_on = provenance(promise, evidence, interval=planned, promise_fingerprint=locked, made_by=made_by)
     return Memo(
         experiment=promise.slug,
         as_of=as_of,
@@ -78,6 +84,12 @@ def registration_note(
             for name, text in rests_on.items()
             if name != "Data fingerprint"  # there is no data yet
         },
+        inputs=Inputs(
+            promise=locked,
+            version=len(amendments) + 1,
+            code=made_by or code(),
+            findings=finding_references(findings),
+        ),
     )
 
 
