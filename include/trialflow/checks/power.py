@@ -18,7 +18,8 @@ from trialflow.spec.metric import Metric, MetricKind
 from trialflow.spec.promise import MetricPlan, Plan, Promise
 from trialflow.stats.duration import days_needed
 from trialflow.stats.group_sequential import inflation
-from trialflow.stats.power import non_inferiority_units, planned_information, power_per_test, units_per_variant
+from trialflow.stats.non_inferiority_power import non_inferiority_units
+from trialflow.stats.power import planned_information, power_per_test, units_per_variant
 from trialflow.stats.spending import SpendingFunction
 from trialflow.warehouse.summary import HistorySummary
 

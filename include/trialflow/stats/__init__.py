@@ -45,6 +45,11 @@ from trialflow.stats.decay import (
 )
 from trialflow.stats.duration import days_needed, detectable_over_time, information_over_time, matured_units
 from trialflow.stats.equivalence import Equivalence, equivalence
+from trialflow.stats.equivalence_power import (
+    equivalence_power,
+    equivalence_units,
+    smallest_equivalence_range,
+)
 from trialflow.stats.exact import binomial_test, fisher_exact
 from trialflow.stats.fixed_horizon import critical_value, fixed_horizon, normal_score, student_quantile
 from trialflow.stats.futility import FutilityBounds, FutilityDesign, futility_bounds, futility_design
@@ -95,6 +100,12 @@ from trialflow.stats.multiplicity import (
     weighted_holm,
 )
 from trialflow.stats.non_inferiority import margin_contrast
+from trialflow.stats.non_inferiority_power import (
+    non_inferiority_power,
+    non_inferiority_units,
+    smallest_margin,
+    smallest_relative_margin,
+)
 from trialflow.stats.omnibus import (
     ManyToOne,
     OmnibusTest,
@@ -107,7 +118,6 @@ from trialflow.stats.omnibus import (
 from trialflow.stats.power import (
     achieved_power,
     minimum_detectable_effect,
-    non_inferiority_units,
     planned_information,
     power_per_test,
     proportion_std_dev,
@@ -116,6 +126,7 @@ from trialflow.stats.power import (
 from trialflow.stats.proportion_intervals import agresti_caffo, newcombe, score_interval, score_test
 from trialflow.stats.proportion_power import (
     ProportionFormula,
+    non_inferiority_share_power,
     non_inferiority_share_units,
     proportion_minimum_effect,
     proportion_power,
@@ -129,6 +140,12 @@ from trialflow.stats.quantile import (
     order_ranks,
     quantile_of_events,
     quantile_of_units,
+)
+from trialflow.stats.rank_power import (
+    RankSpread,
+    mann_whitney_minimum_effect,
+    mann_whitney_power,
+    mann_whitney_units,
 )
 from trialflow.stats.ranks import DistributionTest, RankTest, kolmogorov_smirnov, mann_whitney
 from trialflow.stats.ratio import difference_in_ratios
@@ -216,6 +233,7 @@ __all__ = [
     "ProportionFormula",
     "QuantileSummary",
     "RankCorrelation",
+    "RankSpread",
     "RankTest",
     "RepeatedPValues",
     "Scale",
@@ -277,6 +295,8 @@ __all__ = [
     "dunnett_critical",
     "effect_prior",
     "equivalence",
+    "equivalence_power",
+    "equivalence_units",
     "exact_split",
     "exit_probabilities",
     "expected_information",
@@ -299,6 +319,9 @@ __all__ = [
     "log_lift",
     "log_ratio_df",
     "mann_whitney",
+    "mann_whitney_minimum_effect",
+    "mann_whitney_power",
+    "mann_whitney_units",
     "mantel_haenszel",
     "margin_contrast",
     "matured_units",
@@ -307,6 +330,8 @@ __all__ = [
     "mixture_sprt",
     "newcombe",
     "next_boundary",
+    "non_inferiority_power",
+    "non_inferiority_share_power",
     "non_inferiority_share_units",
     "non_inferiority_units",
     "normal_score",
@@ -352,6 +377,9 @@ __all__ = [
     "sidak",
     "simpson",
     "slope",
+    "smallest_equivalence_range",
+    "smallest_margin",
+    "smallest_relative_margin",
     "split_by_group",
     "sprt",
     "square_root_ratio",

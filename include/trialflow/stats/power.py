@@ -89,50 +89,6 @@ def achieved_power(*, effect: ArrayLike, information: ArrayLike, alpha: float, s
     return np.asarray(ndtr(mean + ndtri(a)), dtype=np.float64)
 
 
-def non_inferiority_units(
-    *,
-    std_dev: ArrayLike,
-    alpha: float,
-    power: float,
-    absolute: ArrayLike | None = None,
-    relative: float | None = None,
-    mean: ArrayLike | None = None,
-    direction_sign: int = 1,
-    ratio: float = 1.0,
-    inflation: float = 1.0,
-    true_difference: ArrayLike = 0.0,
-    treatment_std_dev: ArrayLike | None = None,
-) -> Floats:
-    """Units in control to show non-inferiority, one-sided at `alpha`, when treatment − control = `true_difference`.
-
-    A relative margin δ needs the control `mean`; the margin is then δ |mean| and control counts with (1 ∓ δ)² of its
-    variance, as in `margin_contrast`. `std_dev` is that of both variants unless `treatment_std_dev` is given. Raises
-    StatisticsError unless exactly one margin is given (a relative one with its mean), and where the true difference lies
-    beyond the margin.
-    """
-    if direction_sign not in (-1, 1):
-        raise StatisticsError(f"direction_sign = {direction_sign!r} must be 1 (more is better) or -1 (less is better)")
-    if (absolute is None) == (relative is None) or (relative is not None and mean is None):
-        raise StatisticsError(
-            f"give absolute, or relative with mean: absolute = {absolute!r}, relative = {relative!r}, mean = {mean!r}"
-        )
-    deviation = positive("std_dev", std_dev)
-    if absolute is not None:
-        margin, factor = positive("absolute", absolute), np.asarray(1.0)
-    else:
-        centre = np.asarray(mean, dtype=np.float64)
-        share = positive("relative", 0.0 if relative is None else relative)
-        margin = share * np.abs(centre)
-        factor = 1.0 - direction_sign * np.where(centre < 0.0, -1.0, 1.0) * share
-    treated = deviation if treatment_std_dev is None else positive("treatment_std_dev", treatment_std_dev)
-    variance = deviation**2 * factor**2 + treated**2 / positive("ratio", ratio)
-    distance = positive(
-        "distance from the margin", margin + direction_sign * np.asarray(true_difference, dtype=np.float64)
-    )
-    information = planned_information(minimum_effect=distance, alpha=alpha, power=power, sides=1, inflation=inflation)
-    return np.asarray(information * variance, dtype=np.float64)
-
-
 def proportion_std_dev(share: ArrayLike) -> Floats:
     """√(p (1 − p)), the standard deviation of a unit that is 1 with probability p; raises outside [0, 1]."""
     p = not_negative("share", share)

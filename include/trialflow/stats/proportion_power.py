@@ -126,26 +126,56 @@ def non_inferiority_share_units(
     power: float,
     direction_sign: int = 1,
     ratio: ArrayLike = 1.0,
+    inflation: ArrayLike = 1.0,
 ) -> Floats:
     """Units in control for the score test of non-inferiority of a share, one-sided at `alpha`.
 
     The null variance is that of the shares most likely when the difference is the margin itself (Farrington & Manning,
     Statistics in Medicine 9, 1990; rpact and gsDesign do so). `direction_sign` is 1 where more is better, −1 where less
-    is. For the Wald test see `non_inferiority_units`. Raises StatisticsError where the true shares lie beyond the margin.
+    is. `inflation` is that of a one-sided group-sequential design. For the Wald test see `non_inferiority_units`. Raises
+    StatisticsError where the true shares lie beyond the margin.
     """
+    distance, null, true = _score_parts(control, treatment, margin, direction_sign, ratio)
+    z_a, z_b = _quantiles(alpha, power, 1)
+    fixed = ((z_a * null + z_b * true) / positive("distance from the margin", distance)) ** 2
+    return np.asarray(fixed * positive("inflation", inflation), dtype=np.float64)
+
+
+def non_inferiority_share_power(
+    *,
+    control: ArrayLike,
+    treatment: ArrayLike,
+    margin: ArrayLike,
+    units: ArrayLike,
+    alpha: float,
+    direction_sign: int = 1,
+    ratio: ArrayLike = 1.0,
+) -> Floats:
+    """Power of one look of that score test with `units` in control and `ratio` times as many in treatment.
+
+    Arguments as for `non_inferiority_share_units`. About alpha or less where the true shares lie on the margin or beyond.
+    """
+    distance, null, true = _score_parts(control, treatment, margin, direction_sign, ratio)
+    a = open_share("alpha", alpha)
+    return np.asarray(ndtr((distance * np.sqrt(positive("units", units)) + ndtri(a) * null) / true), dtype=np.float64)
+
+
+def _score_parts(
+    control: ArrayLike, treatment: ArrayLike, margin: ArrayLike, direction_sign: int, ratio: ArrayLike
+) -> tuple[Floats, Floats, Floats]:
+    """Distance of the true shares from the margin, and the deviations s0 and s1 of one unit in control."""
     if direction_sign not in (-1, 1):
         raise StatisticsError(f"direction_sign = {direction_sign!r} must be 1 (more is better) or -1 (less is better)")
     p_c, p_t, r, allowed = np.broadcast_arrays(
         _share("control", control), _share("treatment", treatment), positive("ratio", ratio), positive("margin", margin)
     )
-    distance = positive("distance from the margin", direction_sign * (p_t - p_c) + allowed)
-    # The score statistic of one unit in control is the distance over the null deviation s0.
+    distance = direction_sign * (p_t - p_c) + allowed
+    true = np.sqrt(p_c * (1.0 - p_c) + p_t * (1.0 - p_t) / r)
+    # The score statistic of one unit in control is the distance over s0; on the margin the true shares are the null ones.
     one, some = Moments(n=np.ones(p_c.shape), mean=p_c, m2=p_c), Moments(n=np.array(r), mean=p_t, m2=p_t)
     score = score_test(one, some, null=-direction_sign * allowed, corrected=False).statistic
-    null = distance / np.abs(score)
-    true = np.sqrt(p_c * (1.0 - p_c) + p_t * (1.0 - p_t) / r)
-    z_a, z_b = _quantiles(alpha, power, 1)
-    return np.asarray(((z_a * null + z_b * true) / distance) ** 2, dtype=np.float64)
+    null = np.where(score == 0.0, true, distance / np.where(score == 0.0, 1.0, score * direction_sign))
+    return distance, null, true
 
 
 def _power(p_c: Floats, p_t: Floats, units: Floats, a: float, ratio: Floats, formula: ProportionFormula) -> Floats:

@@ -48,8 +48,12 @@ def student_units(
     power: float,
     sides: int = 2,
     ratio: ArrayLike = 1.0,
+    inflation: ArrayLike = 1.0,
 ) -> Floats:
-    """Units in control, not rounded, for the t-test; treatment gets `ratio` times as many."""
+    """Units in control, not rounded, for the t-test; treatment gets `ratio` times as many.
+
+    `inflation` is that of a group-sequential design: the size of the one-look test is multiplied by it, as rpact does.
+    """
     size = positive("minimum_effect", np.abs(np.asarray(minimum_effect, dtype=np.float64))) / positive(
         "std_dev", std_dev
     )
@@ -60,7 +64,7 @@ def student_units(
     normal = units_per_variant(std_dev=1.0, minimum_effect=size, alpha=alpha, power=power, sides=sides) * 0.5
     low = 3.0 / (1.0 + r)
     high = (np.maximum(normal, 2.0) * (1.0 + 1.0 / r)) * 500.0 / a**0.5
-    return _smallest(lambda n: _power(size, n, a, r) >= power, low, high)
+    return _smallest(lambda n: _power(size, n, a, r) >= power, low, high) * positive("inflation", inflation)
 
 
 def student_minimum_effect(
@@ -71,12 +75,13 @@ def student_minimum_effect(
     power: float,
     sides: int = 2,
     ratio: ArrayLike = 1.0,
+    inflation: ArrayLike = 1.0,
 ) -> Floats:
     """Effect found with `power` by the t-test with `units` in control and `ratio` times as many in treatment.
 
-    Raises StatisticsError as `student_power`.
+    `inflation` as for `student_units`. Raises StatisticsError as `student_power`.
     """
-    n_c, r = positive("units", units), positive("ratio", ratio)
+    n_c, r = positive("units", units) / positive("inflation", inflation), positive("ratio", ratio)
     positive("units in all - 2", n_c * (1.0 + r) - 2.0)
     a = open_share("alpha", alpha) / one_or_two("sides", sides)
     n_c, r = (np.array(values) for values in np.broadcast_arrays(n_c, r))
