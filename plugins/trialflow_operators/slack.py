@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, BaseOperator
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException, AirflowSkipException
 
 from trialflow_operators.base import refusing, workspace
@@ -16,71 +22,261 @@ if TYPE_CHECKING:
     from airflow.providers.slack.hooks.slack import SlackHook
     from airflow.sdk import Context
 
+    from trialflow.memo.links import Addresses
+    from trialflow.stages.delivery import Post, Upload
+
 CONNECTION = "trialflow_slack"
 EVENT_TYPE = "trialflow"
-LOOK_BACK = 50
+PAGE = 200
+CLOCKS_APART = timedelta(minutes=10)
+ALT_TEXT_FOR = timedelta(hours=1)
+"""Slack has been seen to drop, without a word, files that carry an alternative text (slackapi/python-slack-sdk#1818)."""
+LOOKS = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between looks for a file just shared: Slack shares it some time after it has said "ok"."""
+
+NO_PLACE = frozenset(
+    {
+        "channel_not_found",
+        "is_archived",
+        "not_in_channel",
+        "restricted_action",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_only_channel",
+    }
+)
+REFUSED = frozenset(
+    {
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "invalid_metadata_format",
+        "invalid_metadata_schema",
+        "metadata_too_large",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "no_text",
+    }
+)
+REFUSED_FILES = REFUSED | {
+    "file_type_not_allowed",
+    "file_uploads_disabled",
+    "file_uploads_except_images_disabled",
+    "missing_scope",
+    "posting_to_channel_denied",
+    "storage_limit_reached",
+}
+"""An app without the scope for files still posts words."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What of ours stands in a channel or thread since a time: messages by key, files by name."""
+
+    since: datetime
+    keys: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
 
 class SlackMessenger:
-    """Posts through a SlackHook, each key once.
+    """Posts through a SlackHook, each key and each file once.
 
-    Before anything goes out to a channel or thread, its latest messages are read for keys: a try that was killed between
-    posting and recording has left its message there, and it must not appear twice. Each place is read once per round, so
-    rounds must not overlap: `deliver` holds the record's lock.
+    Before anything goes out to a channel or thread, what stands there since the message was intended is read, page by page:
+    a try that was killed between posting and recording, or whose answer was lost, has left its message there. Each place is
+    read once per round, so rounds must not overlap: `deliver` holds the record's lock.
+
+    What only reads is repeated by slack_sdk's retry handlers. What posts is repeated by them only where Slack says that it
+    took nothing (429): after a lost answer nobody knows, and the next round looks first.
     """
 
-    def __init__(self, hook: SlackHook, default_channel: str) -> None:
-        self._hook = hook
+    def __init__(
+        self, asking: SlackHook, posting: SlackHook, default_channel: str, *, looks: Sequence[float] = LOOKS
+    ) -> None:
+        self._asking = asking
+        self._posting = posting
         self._default_channel = default_channel
+        self._looks = looks
         self._channel_ids: dict[str, str] = {}
-        self._seen: dict[tuple[str, str], dict[str, str]] = {}
+        self._seen: dict[tuple[str, str], _Seen] = {}
 
-    def post(self, *, channel: str, payload: Mapping[str, Any], key: str, thread_ts: str) -> str:
-        """Post once; raises OSError when Slack cannot be reached or refuses, so that the message stays in the outbox."""
-        from slack_sdk.errors import SlackClientError
+    def place(self, channel: str) -> str:
+        """Slack reads histories by id only; a name costs one look-up per round."""
+        named = channel or self._default_channel
+        if named not in self._channel_ids:
+            with _translated(f"the channel {named}"):
+                by_name = named.startswith("#")
+                self._channel_ids[named] = self._asking.get_channel_id(named[1:]) if by_name else named
+        return self._channel_ids[named]
 
+    def post(self, post: Post) -> tuple[str, str]:
+        """Post once; a thread that is gone is opened again."""
+        with _translated(post.key):
+            thread_ts, seen = self._read(post.place, post.thread_ts, post.since)
+            if post.key not in seen.keys:
+                self._seen.pop((post.place, thread_ts))  # until it is known what became of this post
+                seen.keys[post.key] = self._send(post, thread_ts)
+                self._seen[post.place, thread_ts] = seen
+        return seen.keys[post.key], thread_ts
+
+    def upload(self, upload: Upload) -> dict[str, str]:
+        """Share the pictures that do not stand in the thread yet, all in one message."""
+        names = {picture.name for picture in upload.pictures}
+        with _translated(", ".join(sorted(names)), refused=REFUSED_FILES):
+            thread_ts, seen = self._read(upload.place, upload.thread_ts, upload.since)
+            if not names <= seen.files.keys():
+                self._share(upload, thread_ts, seen.files)
+                seen = self._look_for(names, upload.place, thread_ts, upload.since)
+        if missing := names - seen.files.keys():
+            message = f"Slack took the charts but does not show them yet: {', '.join(sorted(missing))}"
+            raise OSError(message)
+        return {name: seen.files[name] for name in names}
+
+    def reachable(self) -> bool:
+        """Whether Slack answers and knows the token."""
         try:
-            place = self._channel_id(channel or self._default_channel)
-            seen = self._keys_in(place, thread_ts)
-            if key not in seen:
-                seen[key] = self._send(place, payload, key, thread_ts)
-        except (SlackClientError, LookupError) as problem:
-            message = f"Slack did not take {key}: {problem}"
-            raise OSError(message) from problem
-        return seen[key]
+            with _translated("auth.test"):
+                self._asking.call("auth.test")
+        except OSError:
+            return False
+        return True
 
-    def _channel_id(self, channel: str) -> str:
-        """Slack reads histories by id only; a name costs one look-up."""
-        if channel not in self._channel_ids:
-            named = channel.startswith("#")
-            self._channel_ids[channel] = self._hook.get_channel_id(channel[1:]) if named else channel
-        return self._channel_ids[channel]
+    def _read(self, place: str, thread_ts: str, since: datetime) -> tuple[str, _Seen]:
+        """The thread to post in, "" for the channel, and what stands there."""
+        from slack_sdk.errors import SlackApiError
 
-    def _keys_in(self, channel: str, thread_ts: str) -> dict[str, str]:
-        place = (channel, thread_ts)
-        if place not in self._seen:
-            name = "conversations.replies" if thread_ts else "conversations.history"
-            asked = {"channel": channel, "limit": LOOK_BACK, "include_all_metadata": True}
-            answer = self._hook.call(name, data={**asked, **({"ts": thread_ts} if thread_ts else {})})
-            messages: list[dict[str, Any]] = answer.get("messages", [])
-            self._seen[place] = {
-                message["metadata"]["event_payload"]["key"]: str(message["ts"])
-                for message in messages
-                if (message.get("metadata") or {}).get("event_type") == EVENT_TYPE
-            }
-        return self._seen[place]
+        known = self._seen.get((place, thread_ts))
+        if known is None or since < known.since:
+            try:
+                known = self._seen[place, thread_ts] = self._ask(place, thread_ts, since)
+            except SlackApiError as gone:
+                if not thread_ts or gone.response.get("error") != "thread_not_found":
+                    raise
+                return self._read(place, "", since)
+        return thread_ts, known
 
-    def _send(self, channel: str, payload: Mapping[str, Any], key: str, thread_ts: str) -> str:
-        metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
-        sent = self._hook.client.chat_postMessage(
-            channel=channel, metadata=metadata, thread_ts=thread_ts or None, **payload
+    def _ask(self, place: str, thread_ts: str, since: datetime) -> _Seen:
+        client = self._asking.client
+        oldest = f"{(since - CLOCKS_APART).timestamp():.6f}"
+        asked: dict[str, Any] = {"channel": place, "oldest": oldest, "limit": PAGE, "include_all_metadata": True}
+        pages = (
+            client.conversations_replies(ts=thread_ts, **asked) if thread_ts else client.conversations_history(**asked)
+        )
+        seen = _Seen(since)
+        for page in pages:
+            for message in page.get("messages", []):
+                _note(seen, message)
+        return seen
+
+    def _send(self, post: Post, thread_ts: str) -> str:
+        metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": post.key}}
+        sent = self._posting.client.chat_postMessage(
+            channel=post.place,
+            metadata=metadata,
+            thread_ts=thread_ts or None,
+            unfurl_links=False,
+            unfurl_media=False,
+            **post.payload,
         )
         return str(sent["ts"])
+
+    def _share(self, upload: Upload, thread_ts: str, shown: Mapping[str, str]) -> None:
+        described = datetime.now(UTC) - upload.since < ALT_TEXT_FOR
+        uploads: list[dict[str, Any]] = [
+            {
+                "content": picture.content,
+                "filename": picture.name,
+                "title": picture.title,
+                "alt_txt": picture.alt if described else None,
+            }
+            for picture in upload.pictures
+            if picture.name not in shown
+        ]
+        self._posting.client.files_upload_v2(
+            channel=upload.place, thread_ts=thread_ts or None, file_uploads=uploads
+        )
+
+    def _look_for(self, names: set[str], place: str, thread_ts: str, since: datetime) -> _Seen:
+        """Read the thread again until the files are there, or patience ends."""
+        for wait in self._looks:
+            self._seen.pop((place, thread_ts), None)
+            _, seen = self._read(place, thread_ts, since)
+            if names <= seen.files.keys():
+                break
+            time.sleep(wait)
+        self._seen.pop((place, thread_ts), None)
+        return self._read(place, thread_ts, since)[1]
+
+
+def _note(seen: _Seen, message: Mapping[str, Any]) -> None:
+    metadata = message.get("metadata") or {}
+    if metadata.get("event_type") == EVENT_TYPE:
+        seen.keys[str(metadata.get("event_payload", {}).get("key"))] = str(message["ts"])
+    for file in message.get("files") or []:
+        seen.files[str(file.get("name"))] = str(file.get("id"))
+
+
+@contextmanager
+def _translated(what: str, *, refused: frozenset[str] = REFUSED) -> Iterator[None]:
+    """Slack's errors as those of the stages: refused for good, no place to post, or worth another try (OSError)."""
+    from slack_sdk.errors import SlackApiError, SlackClientError
+
+    from trialflow.stages.delivery import NoPlaceError, RefusalError
+
+    try:
+        yield
+    except SlackApiError as problem:
+        error, told = _error(problem)
+        if error in NO_PLACE:
+            raise NoPlaceError(told) from problem
+        if error in refused:
+            raise RefusalError(told) from problem
+        message = f"Slack did not take {what}: {told}"
+        raise OSError(message) from problem
+    except LookupError as unknown:
+        raise NoPlaceError(str(unknown)) from unknown
+    except (SlackClientError, HTTPException, AirflowException) as problem:
+        message = f"Slack did not take {what}: {problem}"
+        raise OSError(message) from problem
+
+
+def _error(problem: Any) -> tuple[str, str]:
+    """Slack's short name of an error, and the same with what it says about it."""
+    answer = problem.response.data if isinstance(getattr(problem.response, "data", None), dict) else {}
+    error = str(answer.get("error") or f"HTTP {getattr(problem.response, 'status_code', '?')}")
+    details = (answer.get("response_metadata") or {}).get("messages") or []
+    needed = [f"needs {answer['needed']}"] if answer.get("needed") else []
+    return error, "; ".join([error, *map(str, details), *needed])
+
+
+def messenger() -> SlackMessenger:
+    """A messenger over the connection `trialflow_slack`. Raises AirflowNotFoundException where there is none."""
+    from airflow.providers.slack.hooks.slack import SlackHook
+    from slack_sdk.http_retry.builtin_handlers import (
+        ConnectionErrorRetryHandler,
+        RateLimitErrorRetryHandler,
+        ServerErrorRetryHandler,
+    )
+
+    BaseHook.get_connection(CONNECTION)
+    again = [RateLimitErrorRetryHandler(max_retry_count=5)]
+    anyway = [*again, ServerErrorRetryHandler(max_retry_count=2), ConnectionErrorRetryHandler(max_retry_count=2)]
+    asking = SlackHook(slack_conn_id=CONNECTION, retry_handlers=list(anyway))
+    posting = SlackHook(slack_conn_id=CONNECTION, retry_handlers=list(again))
+    return SlackMessenger(asking, posting, default_channel())
 
 
 def default_channel() -> str:
     """Where messages without a channel of their own go."""
     return os.environ.get("TRIALFLOW_SLACK_CHANNEL", "#experiments")
+
+
+def addresses() -> Addresses:
+    """Where readers reach Airflow (its own setting `[api] base_url`) and the runbook (TRIALFLOW_RUNBOOK_URL)."""
+    from trialflow.memo.links import Addresses
+
+    return Addresses(
+        base_url=str(conf.get("api", "base_url", fallback="") or ""),
+        runbook_url=os.environ.get("TRIALFLOW_RUNBOOK_URL", ""),
+    )
 
 
 class TellOperator(BaseOperator):
@@ -90,17 +286,17 @@ class TellOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002 (Airflow calls it so)
         """Return the keys of the messages posted; fails when some could not be, which a retry mends."""
-        from airflow.providers.slack.hooks.slack import SlackHook
-
-        from trialflow.stages.telling import deliver
+        from trialflow.stages.delivery import deliver
 
         try:
-            BaseHook.get_connection(CONNECTION)
+            slack = messenger()
         except AirflowNotFoundException as missing:
             text = f"No connection {CONNECTION!r}: messages stay in the outbox, memos stand in files and in the record."
             raise AirflowSkipException(text) from missing
 
-        delivery = deliver(workspace(), SlackMessenger(SlackHook(slack_conn_id=CONNECTION), default_channel()))
+        delivery = deliver(workspace(), slack, addresses())
+        for key in delivery.refused:
+            self.log.warning("Slack has refused %s for good; the record says why, and so does the next digest", key)
         if delivery.failed:
             listed = "\n".join(delivery.failed)
             raise AirflowException(f"Slack did not take every message; these will be tried again:\n{listed}")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.memo.scenes import SCENES, promise, srm
 from trialflow.checks.finding import Status
-from trialflow.memo import alert, blocks, digest_line, fallback_text, html, markdown, registration_note
+from trialflow.memo import alert, digest_line, fallback_text, html, markdown, posts, registration_note
 from trialflow.memo.memo import Memo
 
 FORBIDDEN = {
@@ -40,7 +40,7 @@ def texts() -> Iterator[str]:
     for memo in memos():
         yield markdown(memo)
         yield re.sub(r"<style>.*?</style>", "", html(memo), flags=re.DOTALL)
-        yield json.dumps(blocks(memo, link="https://trialflow.example/memo"), ensure_ascii=False)
+        yield json.dumps(posts(memo), ensure_ascii=False)
         yield fallback_text(memo)
     for make in SCENES.values():
         scene = make()
@@ -91,5 +91,5 @@ def test_every_effect_in_a_summary_comes_with_its_interval() -> None:
 def test_labels_are_visible_in_every_format() -> None:
     for memo in memos():
         for label in memo.labels:
-            for text in (markdown(memo), html(memo), json.dumps(blocks(memo), ensure_ascii=False), fallback_text(memo)):
+            for text in (markdown(memo), html(memo), json.dumps(posts(memo), ensure_ascii=False), fallback_text(memo)):
                 assert label.lower() in text.lower()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ from trialflow.registry import Message
 from trialflow.stages.final_analysis import analyse
 from trialflow.stages.monitoring import monitor
 from trialflow.stages.preregistration import Offer, register
-from trialflow.stages.telling import alert_messages, deliver, intend_digest, intend_failure, is_news
+from trialflow.stages.telling import alert_messages, intend_digest, intend_failure, is_news
 from trialflow.stages.workspace import Workspace, registered
 
 PASS, WARN, FAIL, NO_DATA = Status.PASS, Status.WARN, Status.FAIL, Status.NO_DATA
@@ -62,23 +61,6 @@ def test_a_warning_that_asks_for_a_person_is_news() -> None:
     assert is_news(finding("effects", WARN, late_crossings=["2026-01-08"]), PASS)
 
 
-class Slack:
-    """Takes messages; refuses those whose keys it is told to refuse; dies after posting the one it is told to die at."""
-
-    def __init__(self, *, refused: str = "", dies_at: str = "") -> None:
-        self.refused, self.dies_at = refused, dies_at
-        self.posted: dict[str, dict[str, Any]] = {}
-
-    def post(self, *, channel: str, payload: Mapping[str, Any], key: str, thread_ts: str) -> str:
-        if self.refused and self.refused in key:
-            raise OSError("no route to Slack")
-        posted = self.posted.setdefault(key, {"channel": channel, "thread": thread_ts, "ts": f"{len(self.posted)}.0"})
-        if self.dies_at and self.dies_at in key:
-            self.dies_at = ""
-            raise KeyboardInterrupt
-        return str(posted["ts"])
-
-
 class TestAlerts:
     """Compared with the record: (day, status) on record, then a day's finding → told or not."""
 
@@ -107,40 +89,6 @@ class TestAlerts:
             messages = alert_messages(registry, registered(registry, SLUG), [finding("srm", now[1], day)], day)
         assert [message.key for message in messages] == ([f"alert|{SLUG}|srm|{day}|{now[1]}"] if told else [])
         assert all((one.channel, one.thread) == ("#shop", f"registered|{SLUG}|1") for one in messages)
-
-
-class TestTheOutbox:
-    @pytest.fixture
-    def waiting(self, begun: Workspace) -> Workspace:
-        analyse(begun, SLUG, date(2026, 1, 18))
-        return begun
-
-    def test_is_posted_once_in_the_experiment_s_thread(self, waiting: Workspace) -> None:
-        slack = Slack()
-        first = deliver(waiting, slack)
-        assert [key.partition("|")[0] for key in first.posted] == ["registered", "decision"]
-        opener, decision = slack.posted.values()
-        assert opener == {"channel": "#shop", "thread": "", "ts": "0.0"}
-        assert decision["thread"] == opener["ts"]
-        assert deliver(waiting, Slack()).posted == ()
-
-    def test_keeps_what_slack_did_not_take(self, waiting: Workspace) -> None:
-        slack = Slack(refused="decision")
-        done = deliver(waiting, slack)
-        assert len(done.posted) == len(done.failed) == 1
-        slack.refused = ""
-        assert deliver(waiting, slack).posted == done.failed
-
-    def test_asks_for_the_same_key_again_after_dying_between_posting_and_recording(self, waiting: Workspace) -> None:
-        slack = Slack(dies_at="decision")
-        with pytest.raises(KeyboardInterrupt):
-            deliver(waiting, slack)
-        with waiting.registry() as registry:
-            (left,) = registry.outbox()
-        assert deliver(waiting, slack).posted == (left.message.key,)
-        assert len(slack.posted) == 2
-        with waiting.registry() as registry:
-            assert registry.outbox() == ()
 
 
 class TestTheDigest:

@@ -8,7 +8,7 @@ from trialflow.memo.memo import Chart, Memo, Section, Table
 from trialflow.memo.messages import alert, digest, digest_line
 from trialflow.memo.registration import registration_note
 from trialflow.memo.sections.record import Amendment, Order
-from trialflow.memo.slack import blocks, fallback_text
+from trialflow.memo.slack import fallback_text, posts
 
 __all__ = [
     "Amendment",
@@ -18,7 +18,6 @@ __all__ = [
     "Section",
     "Table",
     "alert",
-    "blocks",
     "decision_memo",
     "digest",
     "digest_line",
@@ -26,5 +25,6 @@ __all__ = [
     "holdout_memo",
     "html",
     "markdown",
+    "posts",
     "registration_note",
 ]

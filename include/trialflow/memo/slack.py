@@ -1,38 +1,48 @@
-"""A memo as Slack Block Kit: plain dictionaries within Slack's limits, shortened between words and never within one."""
+"""A memo as Slack Block Kit, made and checked by slack_sdk's models: within Slack's limits, no word ever cut.
+
+A long memo goes on in replies; what is longer still is shortened, and says so.
+"""
 
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trialflow.memo.memo import Memo, Section, Table
 from trialflow.memo.words import day, listed
 
+if TYPE_CHECKING:
+    from slack_sdk.models.blocks import Block as Model
+
 Block = dict[str, Any]
+Payload = dict[str, Any]
 
 MOST_BLOCKS = 50
+ROOM = 2
+"""Blocks kept free in every message: links, and a note about how it came here."""
+MESSAGE_LENGTH = 12_000
+"""Characters in all blocks of one message. Slack documents none, and refuses about 13,200 (slackapi/bolt-js#2509)."""
+MOST_MESSAGES = 3
 HEADER_LENGTH = 150
 SECTION_LENGTH = 3000
 FIELD_LENGTH = 2000
 CONTEXT_LENGTH = 2000
 MOST_FIELDS = 10
 FALLBACK_LENGTH = 3000
+ALT_LENGTH = 1000
 ELLIPSIS = "…"
+SHORTENED = "Shortened here; the rest stands in the whole memo."
 
 
-def blocks(memo: Memo, *, link: str = "") -> list[Block]:
-    """The essential sections as blocks; `link` is the address of the whole memo.
-
-    Longer memos keep their head and their end (what was left out, with the link), so at most 50 blocks come out.
-    """
-    head = [*_head(memo)]
-    tail = [*_tail(memo, link)]
-    body = list(itertools.chain.from_iterable(_section(section) for section in memo.sections if section.essential))
-    room = MOST_BLOCKS - len(head) - len(tail)
-    if len(body) > room:
-        body = [*body[: room - 1], _context("Shortened here; the rest stands in the whole memo.")]
-    return [*head, *body, *tail]
+def posts(memo: Memo) -> list[Payload]:
+    """The essential sections as messages: the first one, and the replies in which a long memo goes on, three at most."""
+    parts = [list(_section(section)) for section in memo.sections if section.essential]
+    packed = _packed([list(_head(memo)), *parts], tail=list(_tail(memo)))
+    places = [escape(f"{memo.title} ({number} of {len(packed)})") for number in range(2, len(packed) + 1)]
+    texts = [fallback_text(memo), *(shorten(place, FALLBACK_LENGTH) for place in places)]
+    return [{"text": text, "blocks": blocks} for text, blocks in zip(texts, packed, strict=True)]
 
 
 def fallback_text(memo: Memo) -> str:
@@ -40,6 +50,26 @@ def fallback_text(memo: Memo) -> str:
     labels = f" [{', '.join(memo.labels)}]" if memo.labels else ""
     where = f"{memo.experiment}: " if memo.experiment else ""
     return shorten(escape(f"{memo.verdict}{labels} · {where}{memo.title} · {memo.summary}"), FALLBACK_LENGTH)
+
+
+def plain(payload: Payload, problem: str, links: Sequence[tuple[str, str]] = ()) -> Payload:
+    """The same message without its layout, for the case that Slack refuses it."""
+    note = f"(Shown without its layout, which Slack refused: {escape(problem)})"
+    return {"text": "\n".join([payload["text"], *([_line(links)] if links else []), note])}
+
+
+def with_links(payload: Payload, links: Sequence[tuple[str, str]], *, note: str = "") -> Payload:
+    """The message with a line of links below it (text and address; without an address the text alone) and a note above."""
+    if not links and not note:
+        return payload
+    above = [_context(note)] if note else []
+    below = [_text(_line(links))] if links else []
+    own = payload.get("blocks") or [_text(shorten(payload["text"], SECTION_LENGTH))]
+    return {**payload, "blocks": [*above, *own, *below]}
+
+
+def _line(links: Sequence[tuple[str, str]]) -> str:
+    return " · ".join(f"<{_address(address)}|{escape(text)}>" if address else escape(text) for text, address in links)
 
 
 def escape(text: str) -> str:
@@ -57,23 +87,54 @@ def shorten(text: str, limit: int) -> str:
     return kept.rstrip() + ELLIPSIS
 
 
+def _address(address: str) -> str:
+    return escape(address.replace("<", "%3C").replace(">", "%3E").replace("|", "%7C"))
+
+
+def _packed(parts: Sequence[list[Block]], *, tail: list[Block]) -> list[list[Block]]:
+    """Blocks by message: a part stays whole where it fits into one, and the last message ends with the tail."""
+    messages: list[list[Block]] = [[]]
+    for part in parts:
+        if not _fits([*messages[-1], *part]) and _fits(part):
+            messages.append([])
+        for block in part:
+            if not _fits([*messages[-1], block]):
+                messages.append([])
+            messages[-1].append(block)
+    if not _fits([*messages[-1], *tail]):
+        messages.append([])
+    if len(messages) > MOST_MESSAGES:
+        messages = messages[:MOST_MESSAGES]
+        tail = [_context(SHORTENED), *tail]
+        while not _fits([*messages[-1], *tail]):
+            messages[-1].pop()
+    return [*messages[:-1], [*messages[-1], *tail]]
+
+
+def _fits(blocks: Sequence[Block]) -> bool:
+    length = sum(len(json.dumps(block, ensure_ascii=False)) for block in blocks)
+    return len(blocks) <= MOST_BLOCKS - ROOM and length <= MESSAGE_LENGTH
+
+
 def _head(memo: Memo) -> Iterator[Block]:
+    from slack_sdk.models.blocks import HeaderBlock, MarkdownTextObject, PlainTextObject, SectionBlock
+
     header = shorten(f"{memo.verdict}: {memo.title}", HEADER_LENGTH)
-    yield {"type": "header", "text": {"type": "plain_text", "text": header, "emoji": False}}
+    yield _checked(HeaderBlock(text=PlainTextObject(text=header, emoji=False)))
     marks = " · ".join(f"*{escape(label).upper()}*" for label in memo.labels)
     where = f"`{escape(memo.experiment)}` · " if memo.experiment else ""
     yield _context(f"{marks} · {where}as of {day(memo.as_of)}" if marks else f"{where}as of {day(memo.as_of)}")
     yield from _texts([escape(memo.summary)])
-    figures = [
-        {"type": "mrkdwn", "text": shorten(f"*{escape(name)}*\n{escape(value)}", FIELD_LENGTH)}
-        for name, value in memo.highlights.items()
-    ]
+    figures = [shorten(f"*{escape(name)}*\n{escape(value)}", FIELD_LENGTH) for name, value in memo.highlights.items()]
     for start in range(0, len(figures), MOST_FIELDS):
-        yield {"type": "section", "fields": figures[start : start + MOST_FIELDS]}
+        fields = [MarkdownTextObject(text=figure) for figure in figures[start : start + MOST_FIELDS]]
+        yield _checked(SectionBlock(fields=fields))
 
 
 def _section(section: Section) -> Iterator[Block]:
-    yield {"type": "divider"}
+    from slack_sdk.models.blocks import DividerBlock
+
+    yield _checked(DividerBlock())
     lines = [f"*{escape(section.title)}*", *(escape(paragraph) for paragraph in section.paragraphs)]
     lines += [f"• {escape(point)}" for point in section.points]
     lines += list(itertools.chain.from_iterable(_table(table) for table in section.tables))
@@ -116,21 +177,27 @@ def _pieces(line: str) -> Iterable[str]:
     yield rest
 
 
-def _tail(memo: Memo, link: str) -> Iterator[Block]:
+def _tail(memo: Memo) -> Iterator[Block]:
     others = [section.title for section in memo.sections if not section.essential]
-    also = f"Also in the whole memo: {listed(others)}." if others else ""
-    if link:
-        yield _text(f"<{escape(link)}|Read the whole memo>" + (f"\n{escape(also)}" if also else ""))
-    elif also:
-        yield _context(escape(also))
+    if others:
+        yield _context(escape(f"Also in the whole memo: {listed(others)}."))
     if memo.provenance:
         rests = " · ".join(f"{escape(name)}: {escape(value)}" for name, value in memo.provenance.items())
         yield _context(rests)
 
 
 def _text(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    from slack_sdk.models.blocks import MarkdownTextObject, SectionBlock
+
+    return _checked(SectionBlock(text=MarkdownTextObject(text=text)))
 
 
 def _context(text: str) -> Block:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": shorten(text, CONTEXT_LENGTH)}]}
+    from slack_sdk.models.blocks import ContextBlock, MarkdownTextObject
+
+    return _checked(ContextBlock(elements=[MarkdownTextObject(text=shorten(text, CONTEXT_LENGTH))]))
+
+
+def _checked(block: Model) -> Block:
+    """The block as a dictionary. Raises SlackObjectFormationError where a limit is broken."""
+    return dict(block.to_dict())

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, Protocol
+from typing import Any
 
 from trialflow.checks.finding import Finding, Status
-from trialflow.memo import Amendment, Memo, Order, alert, blocks, digest, digest_line, fallback_text, html, markdown
+from trialflow.memo import Amendment, Memo, Order, alert, digest, digest_line, html, markdown, posts
+from trialflow.memo.chart_document import chart_document
+from trialflow.memo.charts import file_name
+from trialflow.memo.inputs import inputs_text
+from trialflow.memo.links import page, runbook
 from trialflow.memo.slack import escape, shorten
-from trialflow.registry import EventKind, Message, Registry, StoredMessage
+from trialflow.registry import Attachment, EventKind, Message, Registry
 from trialflow.spec.promise import Promise
+from trialflow.stages.delivery import CHART, REPLY
 from trialflow.stages.workspace import Workspace, registered
 
 LOUD = frozenset({Status.FAIL, Status.NO_DATA})
@@ -26,38 +30,34 @@ PROBLEM_LENGTH = 300
 SAME_TROUBLE = timedelta(days=1)
 
 
-class Messenger(Protocol):
-    """Whatever can post: Slack through Airflow's hook, or a stand-in."""
-
-    def post(self, *, channel: str, payload: Mapping[str, Any], key: str, thread_ts: str) -> str:
-        """Post once and return the message's ts. `key` travels in the metadata, so a retry can find it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """What one round of posting did."""
-
-    posted: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
-
-
 def keep_memo(workspace: Workspace, memo: Memo, kind: str) -> dict[str, str]:
     """Render a memo in every format and keep it as files; returns the texts for the record.
 
     A file is replaced as a whole. The record stays the truth: `trialflow memo` writes the files again from there.
     """
-    texts = {"markdown": markdown(memo), "html": html(memo), "slack": json.dumps(slack(memo))}
+    texts = texts_of(memo)
     folder = workspace.memo_root / memo.experiment
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        _replace(folder / f"{memo.as_of}-{kind}.{EXTENSIONS[name]}", text)
+        if name in EXTENSIONS:
+            _replace(folder / f"{memo.as_of}-{kind}.{EXTENSIONS[name]}", text)
     return texts
 
 
+def texts_of(memo: Memo) -> dict[str, str]:
+    """A memo in every format, and under `inputs` the references by which `stages.rebuild` makes it again."""
+    texts = {"markdown": markdown(memo), "html": html(memo), "slack": json.dumps(slack(memo))}
+    return texts | ({"inputs": inputs_text(memo.inputs, texts)} if memo.inputs else {})
+
+
 def slack(memo: Memo) -> dict[str, Any]:
-    """The payload of a Slack message: blocks, and the text that notifications and screen readers use."""
-    return {"text": fallback_text(memo), "blocks": blocks(memo)}
+    """A memo as Slack gets it: text (for notifications and screen readers) and blocks, `replies` if it is long, `charts`."""
+    first, *rest = posts(memo)
+    charts = [
+        {"name": f"{memo.experiment}-{memo.as_of}-{file_name(index, chart, 'png')}"} | chart_document(chart)
+        for index, chart in enumerate(memo.charts, start=1)
+    ]
+    return first | ({"replies": rest} if rest else {}) | ({"charts": charts} if charts else {})
 
 
 def _replace(path: Path, text: str) -> None:
@@ -81,14 +81,36 @@ def orders_of(registry: Registry, slug: str, as_of: date) -> list[Order]:
     ]
 
 
-def message_of(promise: Promise, key: str, documents: Mapping[str, str]) -> Message:
-    """A memo as a message to the experiment's channel; everything about one experiment stands in one thread."""
-    return Message(
+def message_of(
+    promise: Promise,
+    key: str,
+    documents: Mapping[str, str],
+    *,
+    links: Sequence[tuple[str, str]] = (),
+    runbook_entry: str = "",
+) -> Message:
+    """A memo as a message to the experiment's channel; everything about one experiment stands in one thread.
+
+    Below it stand `links` (text and target, see `memo.links`), the experiment's page and an entry of the runbook.
+    """
+    entry = ((f"Runbook: {runbook_entry}", runbook(runbook_entry)),) if runbook_entry else ()
+    return _message(
+        json.loads(documents["slack"]),
         key=key,
         channel=promise.experiment.slack_channel,
-        payload=json.loads(documents["slack"]),
         thread=thread_of(promise.slug),
+        links=(*links, ("The experiment", page(promise.slug)), *entry),
     )
+
+
+def _message(told: dict[str, Any], *, key: str, channel: str, **more: Any) -> Message:  # noqa: ANN401 (Message's own)
+    """What `slack` made, as a message with what follows it."""
+    replies = [
+        Attachment(kind=REPLY, name=str(n), document=one) for n, one in enumerate(told.get("replies", []), start=2)
+    ]
+    charts = [Attachment(kind=CHART, name=str(one["name"]), document=one) for one in told.get("charts", [])]
+    payload = {"text": told["text"], "blocks": told["blocks"]}
+    return Message(key=key, channel=channel, payload=payload, attachments=(*replies, *charts), **more)
 
 
 def thread_of(slug: str) -> str:
@@ -115,7 +137,8 @@ def alert_messages(registry: Registry, promise: Promise, findings: Sequence[Find
         if finding.status not in (previous, following) and is_news(finding, previous):
             memo = alert(promise, finding, previous, amendments=amendments)
             key = f"alert|{promise.slug}|{finding.check}|{as_of}|{finding.status}"
-            messages.append(message_of(promise, key, {"slack": json.dumps(slack(memo))}))
+            texts = {"slack": json.dumps(slack(memo))}
+            messages.append(message_of(promise, key, texts, runbook_entry=finding.check))
     return messages
 
 
@@ -133,40 +156,6 @@ def is_news(finding: Finding, previous: Status | None) -> bool:
     return ended and finding.status is Status.PASS
 
 
-def deliver(workspace: Workspace, messenger: Messenger) -> Delivery:
-    """Post what stands in the outbox, oldest first: intent, post, record. One that fails stays for the next round.
-
-    One round at a time holds the record's lock; the record is asked again right before every post all the same.
-    """
-    posted, failed = [], []
-    with workspace.registry() as registry, registry.alone("outbox"):
-        for stored in registry.outbox():
-            now = registry.message(stored.message.key)
-            if now is not None and now.posted:
-                continue
-            try:
-                ts = messenger.post(
-                    channel=stored.message.channel,
-                    payload=stored.message.payload,
-                    key=stored.message.key,
-                    thread_ts=_thread_ts(registry, stored),
-                )
-            except OSError:
-                failed.append(stored.message.key)
-                continue
-            registry.posted(stored.message.key, ts)
-            posted.append(stored.message.key)
-    return Delivery(posted=tuple(posted), failed=tuple(failed))
-
-
-def _thread_ts(registry: Registry, stored: StoredMessage) -> str:
-    thread = stored.message.thread
-    if not thread or thread == stored.message.key:
-        return ""
-    opener = registry.message(thread)
-    return opener.ts if opener is not None and opener.posted else ""
-
-
 def intend_digest(workspace: Workspace, as_of: date, channel: str) -> int:
     """Put one message for all experiments with findings of that day into the outbox; returns how many there are."""
     with workspace.registry() as registry:
@@ -176,8 +165,7 @@ def intend_digest(workspace: Workspace, as_of: date, channel: str) -> int:
             if (found := registry.findings(slug, as_of=as_of))
         ]
         if lines:
-            payload = slack(digest(lines, as_of=as_of))
-            registry.intend(Message(key=f"digest|{as_of}", channel=channel, payload=payload))
+            registry.intend(_message(slack(digest(lines, as_of=as_of)), key=f"digest|{as_of}", channel=channel))
     return len(lines)
 
 
