@@ -73,3 +73,18 @@ def test_obeyed_it_has_its_power_and_fewer_false_alarms_ignored_it_has_more_powe
 def test_a_plan_without_an_effect_is_refused(effect: float) -> None:
     with pytest.raises(StatisticsError, match="effect"):
         futility_bounds([3.0, 2.0], [1.0, 2.0], effect=effect, power=0.8)
+
+
+@pytest.mark.parametrize("information", [[3.0, 2.0, 1.0], [], [[1.0, 2.0, 3.0]]])
+def test_information_that_falls_is_refused(information: list[float]) -> None:
+    with pytest.raises(StatisticsError, match="does not fall"):
+        futility_bounds(2.0, information, effect=1.5, power=0.8)
+    with pytest.raises(StatisticsError, match="does not fall"):
+        futility_design(information, alpha=0.025, power=0.9)
+
+
+def test_lists_of_looks_that_do_not_match_are_refused() -> None:
+    with pytest.raises(StatisticsError, match="one for each"):
+        futility_bounds([3.0, 2.0], [1.0, 2.0, 3.0], effect=1.5, power=0.8)
+    with pytest.raises(StatisticsError, match="must not fall"):
+        futility_bounds(2.5, [1.0, 2.0, 3.0], effect=1.5, power=0.8, fractions=[0.5, 0.2, 1.0])

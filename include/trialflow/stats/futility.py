@@ -64,11 +64,14 @@ def futility_bounds(
     Under the true `effect`, positive and in the unit that `information` belongs to, look k stops for futility with
     probability β(t_k) − β(t_{k−1}), β = 1 − `power` (Pampallona, Tsiatis & Kim, Drug Information Journal 35, 2001).
     `fractions` (look,) is spending time, information / last information unless given. The efficacy side is the upper
-    one: for a test with two sides give its upper boundary. Raises StatisticsError for an effect that is not positive.
+    one: for a test with two sides give its upper boundary. Raises StatisticsError for an effect that is not positive,
+    for information or fractions that fall, and for lists that are not of one length.
     """
-    at = np.atleast_1d(positive("information", information))
-    upper = np.broadcast_to(np.asarray(efficacy_z, dtype=np.float64), at.shape)
-    time = at / at[-1] if fractions is None else np.broadcast_to(np.asarray(fractions, dtype=np.float64), at.shape)
+    at = _looks("information", information)
+    upper = _one_each("efficacy_z", efficacy_z, at)
+    time = at / at[-1] if fractions is None else _one_each("fractions", fractions, at)
+    if np.any(np.diff(time) < 0.0):
+        raise StatisticsError(f"fractions = {time.tolist()!r} must not fall from look to look")
     beta = alpha_spent(spending, time, 1.0 - open_share("power", power), 1, parameter=parameter)
     if np.isnan(upper).any():
         raise StatisticsError(f"efficacy_z = {upper.tolist()!r} must be numbers")
@@ -90,9 +93,9 @@ def futility_design(
 
     The efficacy boundary spends `alpha` as if there were no futility; the effect (drift) is the one with which both
     bounds meet at the last look, so that the power is `power` if futility is obeyed and higher if not. rpact calls it
-    bindingFutility = FALSE, gsDesign test.type = 4.
+    bindingFutility = FALSE, gsDesign test.type = 4. Raises StatisticsError for fractions that fall.
     """
-    at = np.atleast_1d(positive("fractions", fractions))
+    at = _looks("fractions", fractions)
     at = at / at[-1]
     bound = boundaries(at, alpha=alpha, sides=1, spending=spending, parameter=parameter)
     beta = alpha_spent(futility_spending, at, 1.0 - open_share("power", power), 1, parameter=futility_parameter)
@@ -112,6 +115,20 @@ def futility_design(
         effect=effect,
         inflation=(effect / fixed) ** 2,
     )
+
+
+def _looks(name: str, value: ArrayLike) -> Floats:
+    at = np.atleast_1d(positive(name, value))
+    if at.ndim != 1 or not at.size or np.any(np.diff(at) < 0.0):
+        raise StatisticsError(f"{name} = {value!r} must be a list of looks, not empty, that does not fall")
+    return at
+
+
+def _one_each(name: str, value: ArrayLike, looks: Floats) -> Floats:
+    values = np.asarray(value, dtype=np.float64)
+    if values.ndim and values.shape != looks.shape:
+        raise StatisticsError(f"{name} has {values.size} values for {len(looks)} looks: give one for each")
+    return np.broadcast_to(values, looks.shape)
 
 
 def _bounds(upper: Floats, at: Floats, increments: Floats, effect: float) -> Floats:
