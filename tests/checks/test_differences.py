@@ -74,6 +74,12 @@ def test_an_even_split_is_no_warning() -> None:
     assert np.sign(row["crude"]) == np.sign(row["standardised"])
 
 
+def test_a_split_that_cannot_be_compared_is_neither_even_nor_uneven() -> None:
+    finding = run(([500.0, 500.0], [0.0, 0.3]), ([0.0, 0.0], [0.0, 0.0]))
+    assert [row["allocation_p"] for row in finding.evidence["simpson"]] == [None]
+    assert not finding.evidence["simpson"][0]["uneven"]
+
+
 def test_a_ratio_is_not_standardised() -> None:
     promise = a_promise(
         segments=PROMISED[:1], metrics={"primary": {"metric": "per_view", "minimum_effect": {"absolute": 1}}}

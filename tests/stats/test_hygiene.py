@@ -1,5 +1,6 @@
 """Awkward numbers: huge, tiny, constant, missing, infinite. The right number or a clear refusal, and never a bare NaN."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -186,6 +187,12 @@ def test_a_lift_over_nothing_is_unbounded_or_refused():
     assert str(at_zero.because) == Gap.NO_VALUE.reason
     nobody = relative_effect(difference_in_means(moments(0, 0.0, 0.0), FINITE), critical=1.96, level=0.95)
     assert str(nobody.because) == Gap.TOO_FEW_UNITS.reason
+
+
+def test_a_number_that_a_caller_takes_away_is_not_left_without_a_reason():
+    estimate = difference_in_means(FINITE, FINITE)
+    blank = replace(estimate, estimate=np.asarray(np.nan), std_error=np.asarray(np.nan), estimable=np.asarray(False))
+    assert str(blank.because) == str(fixed_horizon(blank, level=0.95).because) == Gap.NO_VALUE.reason
 
 
 def test_a_margin_on_a_gap_stays_a_gap():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import same
-from trialflow.stats import Moments
+from trialflow.stats import Gap, Moments
 from trialflow.stats.simpson import pooled, simpson
 
 
@@ -31,9 +31,21 @@ def test_the_same_split_everywhere_reverses_nothing(segments: list[tuple[int, in
     control, treatment = shares(n, [float(a) for _, a, _ in segments]), shares(n, [float(b) for _, _, b in segments])
     check = simpson(control, treatment)
     assert not check.reversed
-    assert check.allocation_p == 1.0 or abs(float(check.allocation_p) - 1.0) < 1e-9
+    if len(segments) > 1:
+        same(check.allocation_p, 1.0)
+    else:
+        assert np.isnan(check.allocation_p)
+        assert str(check.because) == Gap.TOO_FEW_EFFECTS.reason
     if bool(check.crude.estimable & check.standardised.estimable):
         same(check.shift, 0.0, atol=1e-9)
+
+
+def test_splits_that_cannot_be_compared_are_not_called_even() -> None:
+    control = shares([[100.0, 90.0], [100.0, 0.0], [100.0, 90.0], [100.0, np.nan]], [[10.0, 9.0]] * 4)
+    treatment = shares([[100.0, 90.0], [100.0, 0.0], [0.0, 0.0], [100.0, 90.0]], [[10.0, 9.0]] * 4)
+    check = simpson(control, treatment)
+    assert check.gap.tolist() == [Gap.NONE, Gap.TOO_FEW_EFFECTS, Gap.NOTHING_TO_COMPARE, Gap.NO_VALUE]
+    assert np.isnan(check.allocation_p).tolist() == [False, True, True, True]
 
 
 @given(st.lists(st.lists(st.integers(-9, 9), min_size=1, max_size=9), min_size=1, max_size=4))

@@ -86,7 +86,8 @@ def simpson_rows(promise: Promise, summary: Summary) -> list[dict[str, Any]]:
                     "reversed": bool(result.reversed),
                 }
             )
-    return [row | {"uneven": (row["allocation_p"] or 0.0) < ALPHA / len(rows)} for row in rows]
+    level = ALPHA / max(len(rows), 1)
+    return [row | {"uneven": row["allocation_p"] is not None and row["allocation_p"] < level} for row in rows]
 
 
 def _together(found: Sequence[Contrast]) -> Estimate:

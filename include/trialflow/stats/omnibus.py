@@ -13,30 +13,24 @@ from trialflow.stats.contrast import SPREAD_FLOOR, difference, masked
 from trialflow.stats.fixed_horizon import critical_value
 from trialflow.stats.means import difference_in_means
 from trialflow.stats.moments import Bools, Floats, Moments
-from trialflow.stats.results import Estimate, Gap, Interval
+from trialflow.stats.results import Estimate, Gap, Interval, Marked
 
 POOLED = "against control, pooled variance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OmnibusTest:
+class OmnibusTest(Marked):
     """A test that all variants are alike, each array of shape S; `df_within` is inf for a chi-square.
 
-    Where fewer than two variants have units, too little varies for the test or a value is not finite, all are NaN,
-    `estimable` is False and `gap` holds the code of the reason (a `Gap`).
+    Where fewer than two variants have units, too little varies for the test or a value is not finite, all are NaN and
+    `gap` names the reason.
     """
 
     statistic: Floats
     df: Floats
     df_within: Floats
     p_value: Floats
-    gap: NDArray[np.int8]
     method: str
-
-    @property
-    def estimable(self) -> Bools:
-        """Where there is a number, S."""
-        return np.asarray(self.gap == Gap.NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -84,9 +84,9 @@ def reasons(codes: NDArray[np.int8]) -> NDArray[np.object_]:
 
 
 def gap_codes(gap: NDArray[np.int8] | None, estimable: Bools) -> NDArray[np.int8]:
-    """`gap`, or where an estimator gives none: a value is missing wherever there is no number."""
-    unsaid = np.where(estimable, Gap.NONE, Gap.NO_VALUE)
-    return np.asarray(unsaid if gap is None else gap, dtype=np.int8)
+    """`gap`, and where there is no number and it names no reason, that a value is missing."""
+    said = np.asarray(Gap.NONE if gap is None else gap)
+    return np.where(~np.asarray(estimable) & (said == Gap.NONE), Gap.NO_VALUE, said).astype(np.int8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
