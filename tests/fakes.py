@@ -135,8 +135,8 @@ def a_promise(
 
 def variables_of(promise: Promise, metric: str, width: int) -> tuple[str, ...]:
     if promise.metrics[metric].kind.value == "ratio":
-        return ("numerator", "denominator", "pre_numerator", "pre_denominator")[:width]
-    return ("value", "pre")[:width]
+        return ("numerator", "denominator", "pre_numerator", "pre_denominator", "known")[:width]
+    return ("value", "pre", "known")[:width]
 
 
 def summary_of_units(

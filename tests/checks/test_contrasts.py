@@ -195,3 +195,56 @@ def test_numbers_have_twelve_significant_digits(value: float, kept: float | None
 def test_a_week_is_full_on_its_seventh_day(crossed: int, decided: int) -> None:
     assert week_is_full(a_promise().experiment, day(crossed)) == day(decided)
     assert week_is_full(a_promise(replay=True).experiment, day(crossed)) == day(crossed)
+
+
+def with_newcomers(generator: np.random.Generator, units: int, effect: float) -> NDArray[np.float64]:
+    """Columns value, pre and known: four in ten are newcomers, who differ by themselves."""
+    known = (generator.random(units) < 0.6).astype(float)
+    pre = known * generator.exponential(size=units)
+    value = 2.0 * (1.0 - known) + 0.8 * pre + generator.normal(size=units) + effect
+    return np.stack([value, pre, known], axis=1)
+
+
+def test_newcomers_stay_in_with_an_indicator_as_in_a_regression() -> None:
+    generator = np.random.default_rng(8)
+    control, new = with_newcomers(generator, 700, 0.0), with_newcomers(generator, 300, 0.3)
+    promise = a_promise(analysis=CUPED)
+    found = of(summary_of_units(promise, {"value": [{"control": control, "new": new}]}), "value", analysis=CUPED)
+    both = np.concatenate([control, new])
+    treated = np.repeat([0.0, 1.0], [700, 300])
+    design = np.column_stack([np.ones(1_000), treated, both[:, 1:]])
+    slopes = np.linalg.lstsq(design, both[:, 0], rcond=None)[0]
+    assert found.estimate.estimate[-1] == pytest.approx(slopes[1], rel=1e-9)
+    assert found.variance_reduction is not None
+    without = of(
+        summary_of_units(promise, {"value": [{"control": control[:, :2], "new": new[:, :2]}]}), "value", analysis=CUPED
+    )
+    assert without.variance_reduction is not None
+    assert found.variance_reduction[-1] > without.variance_reduction[-1] + 0.1
+
+
+def test_a_ratio_takes_the_indicator_as_one_more_covariate() -> None:
+    generator = np.random.default_rng(9)
+
+    def arm(units: int) -> NDArray[np.float64]:
+        known = (generator.random(units) < 0.5).astype(float)
+        views, earlier = generator.poisson(5.0, units) + 1.0, known * (generator.poisson(5.0, units) + 1.0)
+        level = 0.2 + 0.3 * known
+        return np.stack([level * views, views, level * earlier, earlier, known], axis=1)
+
+    promise = a_promise(analysis=CUPED)
+    rows = {"control": arm(500), "new": arm(500)}
+    found, without = (
+        of(
+            summary_of_units(promise, {"per_view": [{name: one[:, :width] for name, one in rows.items()}]}),
+            "per_view",
+            analysis=CUPED,
+        )
+        for width in (5, 4)
+    )
+    assert bool(found.estimate.estimable[-1])
+    # Before the start everybody known had one and the same ratio: only the indicator tells the levels apart.
+    assert found.variance_reduction is not None
+    assert without.variance_reduction is not None
+    assert found.variance_reduction[-1] > 0.8
+    assert without.variance_reduction[-1] < 0.1

@@ -11,6 +11,7 @@ import numpy as np
 
 from trialflow.spec.metric import Measure, Metric, MetricKind
 from trialflow.spec.promise import Promise
+from trialflow.spec.source import UnitSource
 from trialflow.stats.moments import JointMoments
 from trialflow.warehouse.summary import EVERYBODY, Segment
 
@@ -114,7 +115,25 @@ def unit_values(world: World, promise: Promise, metric: Metric, unit: Unit, as_o
         pre = [row for row, age in days if -reduction.pre_period_days <= age < 0]
         now.append(total([row for row, _ in after], measure, metric, capped=place == 0))
         before.append(total(pre, measure, metric, capped=place == 0))
-    return now + (before if reduction.method == "cuped" else [])
+    return now + ([*before, *past(world, promise, unit)] if reduction.method == "cuped" else [])
+
+
+def tells_newcomers(promise: Promise) -> bool:
+    """Whether the source can tell who was there before."""
+    return isinstance(promise.source, UnitSource) and promise.source.population is not None
+
+
+def past(world: World, promise: Promise, unit: Unit) -> list[float]:
+    """The indicator of a past, where the source can tell."""
+    return [float(was_seen(world, promise, unit))] if tells_newcomers(promise) else []
+
+
+def was_seen(world: World, promise: Promise, unit: Unit) -> bool:
+    """Whether somebody was there in the days before: only then an empty past is a 0."""
+    ages = [
+        (day_of(row["occurred_at"], promise) - unit.entered).days for row in world.visits if row["unit_id"] == unit.name
+    ]
+    return any(-promise.experiment.analysis.variance_reduction.pre_period_days <= age < 0 for age in ages)
 
 
 def in_segment(unit: Unit, segment: Segment) -> bool:
@@ -128,9 +147,9 @@ def expected(
     wait = timedelta(days=metric.window.to_day if metric.window else 0)
     units = [unit for unit in units_of(world, promise, as_of) if not unit.mixed and unit.entered + wait <= as_of]
     rows = {unit.name: unit_values(world, promise, metric, unit, as_of) for unit in units}
-    width = (2 if metric.kind is MetricKind.RATIO else 1) * (
-        2 if promise.experiment.analysis.variance_reduction.method == "cuped" else 1
-    )
+    adjusted = promise.experiment.analysis.variance_reduction.method == "cuped"
+    width = (2 if metric.kind is MetricKind.RATIO else 1) * (2 if adjusted else 1)
+    width += int(adjusted and tells_newcomers(promise))
     return {
         (segment, variant.name): JointMoments.from_rows(
             np.asarray(

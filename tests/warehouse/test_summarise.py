@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -199,3 +200,44 @@ def test_any_small_world_is_summarised_right(seed: int, cuped: int | None, zone:
     with tempfile.TemporaryDirectory() as folder:
         connections = Connections(lake=into_lake(world, Lake(Path(folder))))
         check(world, promised, summarise(promised, FIRST + timedelta(days=days + 1), connections))
+
+
+def past_of(*, seen: float | None, bought: float | None) -> World:
+    """One unit exposed on the third day, seen and buying before as told."""
+    exposure = {"experiment": SLUG, "unit_id": "u", "variant": "control", "exposed_at": at(2.5), "device": "web"}
+    visits = [{"unit_id": "u", "occurred_at": at(seen)}] if seen is not None else []
+    buys = [{"unit_id": "u", "name": "buy", "occurred_at": at(bought), "amount": 5.0}] if bought is not None else []
+    return World(exposures=[exposure | {"country": "fr"}], visits=visits, events=buys)
+
+
+@pytest.mark.parametrize(
+    ("seen", "bought", "pre", "known"),
+    [
+        (None, None, 0.0, 0.0),  # a newcomer: the past is missing
+        (0.5, None, 0.0, 1.0),  # came and bought nothing: the past is 0
+        (0.5, 0.6, 5.0, 1.0),
+        (2.1, None, 0.0, 0.0),  # came on the day of exposure itself
+        (-1.5, None, 0.0, 0.0),  # came longer ago than the pre-period
+        (None, 0.6, 5.0, 0.0),  # bought without a visit on record: the covariate is kept as it is
+    ],
+)
+def test_a_missing_past_is_told_from_an_empty_one(
+    seen: float | None, bought: float | None, pre: float, known: float, lake: Lake
+) -> None:
+    promised = promise(metrics=[metric("spent", "mean", value="amount")], cuped=3)
+    summary = summarise(
+        promised, FIRST + timedelta(days=3), Connections(lake=into_lake(past_of(seen=seen, bought=bought), lake))
+    )
+    found = summary.of("spent")
+    assert found is not None
+    assert found.variables == ("value", "pre", "known")
+    assert found.moments.n[-1].tolist() == [1.0, 0.0, 0.0]
+    assert found.moments.mean[-1, 0].tolist() == [0.0, pre, known]
+
+
+def test_without_a_population_nobody_can_tell(lake: Lake) -> None:
+    told = promise(metrics=[metric("spent", "mean", value="amount")], cuped=3)
+    own = told.sources["small"].model_copy(update={"population": None})
+    promised = replace(told, sources={"small": own})
+    summary = summarise(promised, FIRST + timedelta(days=3), Connections(lake=into_lake(random_world(2), lake)))
+    assert {one.variables for one in summary.metrics} == {("value", "pre")}

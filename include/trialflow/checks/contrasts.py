@@ -37,11 +37,26 @@ class Adjustment:
     straight: Callable[[JointMoments], JointMoments]
 
 
-# The variables that a source with a pre-period gives → how they are adjusted.
+def _paired(moments: JointMoments) -> JointMoments:
+    """The same variables and a constant 1, below which the last one, an indicator, is a ratio too."""
+    wide = np.zeros((*moments.n.shape, moments.mean.shape[-1] + 1, moments.mean.shape[-1] + 1))
+    wide[..., :-1, :-1] = moments.m2
+    one = np.where(moments.n > 0.0, 1.0, 0.0)[..., None]
+    return JointMoments(n=moments.n, mean=np.concatenate([moments.mean, one], axis=-1), m2=wide)
+
+
+_MEANS = Adjustment(adjust=adjust, method=MEANS_METHOD, straight=lambda moments: moments)
+# The variables that a source with a pre-period gives → how they are adjusted. "known" is one more covariate.
 ADJUSTMENTS: Mapping[tuple[str, ...], Adjustment] = {
-    ("value", "pre"): Adjustment(adjust=adjust, method=MEANS_METHOD, straight=lambda moments: moments),
+    ("value", "pre"): _MEANS,
+    ("value", "pre", "known"): _MEANS,
     ("numerator", "denominator", "pre_numerator", "pre_denominator"): Adjustment(
         adjust=adjust_ratios, method=RATIO_METHOD, straight=linearised
+    ),
+    ("numerator", "denominator", "pre_numerator", "pre_denominator", "known"): Adjustment(
+        adjust=lambda moments: adjust_ratios(_paired(moments)),
+        method=RATIO_METHOD,
+        straight=lambda moments: linearised(_paired(moments)),
     ),
 }
 

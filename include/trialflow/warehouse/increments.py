@@ -41,6 +41,18 @@ def moments(n: Floats, sums: Floats, products: Floats) -> JointMoments:
     return JointMoments(n=centred.n, mean=centred.mean, m2=np.where(either, 0.0, centred.m2))
 
 
+def with_indicator(sums: Floats, products: Floats, *, known: Floats, known_sums: Floats) -> tuple[Floats, Floats]:
+    """Raw sums with one more variable, 1 for units that were seen before and 0 for newcomers.
+
+    `known` (S) counts the former and `known_sums` (S + (p,)) are their sums: all that the indicator's products are made of.
+    """
+    wide = np.zeros((*sums.shape[:-1], sums.shape[-1] + 1, sums.shape[-1] + 1))
+    wide[..., :-1, :-1] = products
+    wide[..., -1, :-1] = wide[..., :-1, -1] = known_sums
+    wide[..., -1, -1] = known
+    return np.concatenate([sums, known[..., None]], axis=-1), wide
+
+
 def square(terms: Floats, variables: int) -> tuple[Floats, Floats]:
     """Sums and the full symmetric matrix of products from `raw_moments`' flat order; `terms` has shape S + (terms,)."""
     sums, upper = terms[..., :variables], terms[..., variables:]

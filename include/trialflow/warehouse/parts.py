@@ -45,7 +45,8 @@ class Part:
 class Layout:
     """Metrics of one query, with the distinct measures they are made of. `pre_days` is 0 without CUPED.
 
-    `caps` holds the highest value of a unit for each metric, None where there is none.
+    `caps` holds the highest value of a unit for each metric, None where there is none; `newcomers` says that units without
+    a past are told from those whose past is empty.
     """
 
     metrics: tuple[Metric, ...]
@@ -53,6 +54,7 @@ class Layout:
     measures: tuple[RawMeasure, ...]
     parts: tuple[Part, ...]
     pre_days: int
+    newcomers: bool = False
 
     @property
     def has_ratio(self) -> bool:
@@ -70,10 +72,10 @@ class Layout:
         """Names of a metric's own variables, in the order of `MetricSummary.variables`."""
         now = ("numerator", "denominator") if metric.kind is MetricKind.RATIO else ("value",)
         pre = tuple(f"pre_{name}" for name in now) if len(now) == 2 else ("pre",)
-        return now + (pre if self.pre_days else ())
+        return now + (pre if self.pre_days else ()) + (("known",) if self.newcomers else ())
 
     def columns(self, metric: Metric) -> tuple[int, ...]:
-        """Where a metric's own variables stand in `state`."""
+        """Where a metric's own variables stand in `state`, which does not hold the indicator."""
         names = ("numerator", "denominator") if metric.kind is MetricKind.RATIO else ("numerator",)
         wanted = names + (tuple(f"pre_{name}" for name in names) if self.pre_days else ())
         return tuple(self.state.index(name) for name in wanted)
@@ -94,7 +96,14 @@ def layout(promise: Promise, metrics: Iterable[Metric], *, pre_days: int, longes
             raw = _raw(promise, metric, measure)
             place = measures.setdefault(raw, len(measures))
             parts.append(_part(metric, number=number, position=position, measure=place, longest=longest))
-    return Layout(metrics=chosen, caps=caps, measures=tuple(measures), parts=tuple(parts), pre_days=pre_days)
+    return Layout(
+        metrics=chosen,
+        caps=caps,
+        measures=tuple(measures),
+        parts=tuple(parts),
+        pre_days=pre_days,
+        newcomers=pre_days > 0 and _population(promise) is not None,
+    )
 
 
 def value_of(
@@ -116,6 +125,10 @@ def value_of(
                 cap = real(highest)
                 branches.append((number == whole(place), sa.case((total > cap, cap), else_=total)))
     return sa.case(*branches, else_=total) if branches else total
+
+
+def _population(promise: Promise) -> FactTable | None:
+    return promise.source.population if isinstance(promise.source, UnitSource) else None
 
 
 def _cap(promise: Promise, metric: Metric) -> float | None:

@@ -50,9 +50,11 @@ class ExposureSummary:
 class MetricSummary:
     """Cumulative moments of one metric in one segment, shape (day, variant): row d holds all units matured by day d.
 
-    A unit without facts has 0, before its exposure as after: its past is never missing, it is empty. Of a quantile metric
-    these are the moments of its per-unit values. `variables` names the columns of the moments: ("value",),
-    ("value", "pre"), ("numerator", "denominator") or ("numerator", "denominator", "pre_numerator", "pre_denominator").
+    A unit without facts has 0, before its exposure as after. Of a quantile metric these are the moments of its per-unit
+    values. `variables` names the columns of the moments: ("value",), ("value", "pre"), ("numerator", "denominator") or
+    ("numerator", "denominator", "pre_numerator", "pre_denominator"). Where the source names a population, "known" follows
+    the covariates: 1 for units that were seen before their exposure, whose empty past is a 0, and 0 for newcomers, who have
+    none.
     """
 
     metric: str

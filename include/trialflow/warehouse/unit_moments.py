@@ -15,12 +15,12 @@ from trialflow.spec.metric import Metric
 from trialflow.spec.promise import Promise
 from trialflow.stats.moments import Floats
 from trialflow.warehouse.connections import Connections
-from trialflow.warehouse.increments import moments, rounded, square
+from trialflow.warehouse.increments import moments, rounded, square, with_indicator
 from trialflow.warehouse.parts import Layout, layout
 from trialflow.warehouse.statement import EXPOSURES, daily_changes
 from trialflow.warehouse.summary import ExposureSummary, MetricSummary
 from trialflow.warehouse.tables import Days
-from trialflow.warehouse.units import UNKNOWN_VARIANT, Cells, enrolment, exposed_units, unit_source
+from trialflow.warehouse.units import UNKNOWN_VARIANT, Cells, enrolment, exposed_units, told_apart, unit_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +50,17 @@ def question(promise: Promise, metrics: tuple[Metric, ...], as_of: date, *, exte
         origin=first, first=first - timedelta(days=pre_days), last=as_of, time_zone=experiment.calendar.time_zone
     )
     variants = tuple(variant.name for variant in experiment.variants)
-    cells = Cells(segments=experiment.segments)
+    cells = Cells(segments=experiment.segments, newcomers=wanted.newcomers)
+    source = unit_source(promise)
     units = exposed_units(
-        unit_source(promise).exposures,
+        source.exposures,
         slug=promise.slug,
         variants=variants,
         cells=cells,
         days=enrolment(promise, as_of_days=facts, extended=extended),
     )
+    if source.population is not None and wanted.newcomers:
+        units = told_apart(units, source.population, cells, pre_days=pre_days, days=facts)
     statement = daily_changes(wanted, units, facts=facts, as_of=(as_of - first).days)
     return Question(layout=wanted, cells=cells, days=path_days(promise, as_of), variants=variants, statement=statement)
 
@@ -114,14 +117,17 @@ def _metric(asked: Question, metric: Metric, terms: Floats, entered: list[tuple[
     found = []
     for segment, cells in asked.cells.members().items():
         sums, products = square(rounded(terms[cells].sum(axis=0)), len(asked.layout.state))
+        own = sums[..., columns], products[..., columns, :][..., :, columns]
+        if asked.layout.newcomers:
+            known = [cell for cell in cells if asked.cells.is_known(cell)]
+            theirs, _ = square(rounded(terms[known].sum(axis=0)), len(asked.layout.state))
+            own = with_indicator(*own, known=counts[known].sum(axis=0), known_sums=theirs[..., columns])
         found.append(
             MetricSummary(
                 metric=metric.name,
                 segment=segment,
                 variables=asked.layout.variables(metric),
-                moments=moments(
-                    counts[cells].sum(axis=0), sums[..., columns], products[..., columns, :][..., :, columns]
-                ),
+                moments=moments(counts[cells].sum(axis=0), *own),
             )
         )
     return found

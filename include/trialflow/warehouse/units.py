@@ -13,24 +13,38 @@ from trialflow.spec.experiment import Segments
 from trialflow.spec.promise import Promise
 from trialflow.spec.source import ExposureTable, FactTable, UnitSource
 from trialflow.warehouse.summary import EVERYBODY, Segment
-from trialflow.warehouse.tables import Days, column, condition, recode, relation
+from trialflow.warehouse.tables import Days, column, condition, recode, relation, whole
 
 UNKNOWN_VARIANT = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cells:
-    """The crossing of all pre-registered segments as one small number, so that every segment comes from one pass."""
+    """The crossing of all pre-registered segments as one small number, so that every segment comes from one pass.
+
+    With `newcomers` there is a second cell for each, of the units that were seen before (`told_apart`): the first one
+    holds the newcomers.
+    """
 
     segments: tuple[Segments, ...] = ()
+    newcomers: bool = False
 
     @property
-    def count(self) -> int:
-        """How many cells there are; each dimension has one more value, for everything that was not named."""
+    def crossed(self) -> int:
+        """How many crossings there are; each dimension has one more value, for everything that was not named."""
         product = 1
         for segment in self.segments:
             product *= len(segment.values) + 1
         return product
+
+    @property
+    def count(self) -> int:
+        """How many cells there are."""
+        return self.crossed * (2 if self.newcomers else 1)
+
+    def is_known(self, cell: int) -> bool:
+        """Whether the units of a cell were seen before their exposure, where that is told."""
+        return cell >= self.crossed
 
     def code(self, columns: Mapping[str, str]) -> sa.ColumnElement[int]:
         """SQL: the cell of an exposure, where `columns` maps a dimension to its column."""
@@ -50,7 +64,7 @@ class Cells:
         for segment in self.segments:
             size = len(segment.values) + 1
             for place, value in enumerate(segment.values):
-                cells = [cell for cell in range(self.count) if cell // step % size == place + 1]
+                cells = [cell for cell in range(self.count) if cell % self.crossed // step % size == place + 1]
                 found[Segment(dimension=segment.dimension, value=value)] = cells
             step *= size
         return found
@@ -120,6 +134,35 @@ def visiting_units(table: FactTable, *, days: Days) -> sa.CTE:
         )
         .group_by(visits.c.unit)
         .cte("units")
+    )
+
+
+def told_apart(units: sa.CTE, population: FactTable, cells: Cells, *, pre_days: int, days: Days) -> sa.CTE:
+    """SQL: the same rows with the cell of those seen in `population` on one of the `pre_days` days before their entry.
+
+    Only where somebody is known to have been there does the absence of facts mean 0; else the pre-period is missing.
+    `days` are those of the facts.
+    """
+    u, instant = units.c, column(population.timestamp)
+    visits = (
+        sa.select(column(population.unit).label("unit"), days.number(instant).label("day"))
+        .select_from(relation(population.table))
+        .where(*condition(population.filter), *days.holds(instant))
+        .subquery("earlier_visits")
+    )
+    v = visits.c
+    seen = (
+        sa.select(u.unit)
+        .distinct()
+        .select_from(visits.join(units, v.unit == u.unit))
+        .where(v.day < u.entered, v.day >= u.entered - whole(pre_days))
+        .cte("seen_before")
+    )
+    known = sa.case((seen.c.unit.is_(None), whole(0)), else_=whole(cells.crossed))
+    return (
+        sa.select(u.unit, u.arm, (u.cell + known).label("cell"), u.at, u.entered, u.left_on)
+        .select_from(units.outerjoin(seen, seen.c.unit == u.unit))
+        .cte("units_with_past")
     )
 
 

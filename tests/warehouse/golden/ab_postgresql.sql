@@ -40,14 +40,38 @@ units AS (
     FROM ranked
     GROUP BY ranked.unit
   ),
+seen_before AS (
+    SELECT DISTINCT units.unit AS unit
+    FROM (
+        SELECT unit_id AS unit,
+          CAST(CAST(timezone('Europe/Berlin', CAST(occurred_at AS TIMESTAMP WITH TIME ZONE)) AS DATE)
+              - CAST('2024-03-28' AS DATE) AS INTEGER) AS day
+        FROM visits
+        WHERE occurred_at >= '2024-03-13 23:00:00+00:00'
+          AND occurred_at < '2024-04-03 22:00:00+00:00'
+      ) AS earlier_visits
+    JOIN units ON earlier_visits.unit = units.unit
+    WHERE earlier_visits.day < units.entered
+      AND earlier_visits.day >= units.entered - 14
+  ),
+units_with_past AS (
+    SELECT units.unit AS unit,
+      units.arm AS arm,
+      units.cell + CASE WHEN (seen_before.unit IS NULL) THEN 0 ELSE 6 END AS cell,
+      units.at AS at,
+      units.entered AS entered,
+      units.left_on AS left_on
+    FROM units
+    LEFT OUTER JOIN seen_before ON seen_before.unit = units.unit
+  ),
 touched AS (
     SELECT 0 AS measure,
-      units.unit AS unit,
-      units.arm AS arm,
-      units.cell AS cell,
-      units.entered AS entered,
-      units.left_on AS left_on,
-      facts.day - units.entered AS age,
+      units_with_past.unit AS unit,
+      units_with_past.arm AS arm,
+      units_with_past.cell AS cell,
+      units_with_past.entered AS entered,
+      units_with_past.left_on AS left_on,
+      facts.day - units_with_past.entered AS age,
       CAST(1 AS DOUBLE PRECISION) AS amount
     FROM (
         SELECT unit_id AS unit,
@@ -59,17 +83,18 @@ touched AS (
           AND occurred_at >= '2024-03-13 23:00:00+00:00'
           AND occurred_at < '2024-04-03 22:00:00+00:00'
       ) AS facts
-    JOIN units ON facts.unit = units.unit
-    WHERE units.arm >= 0
-      AND (facts.at >= units.at OR facts.day - units.entered < 0 AND facts.day - units.entered >= -14)
+    JOIN units_with_past ON facts.unit = units_with_past.unit
+    WHERE units_with_past.arm >= 0
+      AND (facts.at >= units_with_past.at OR facts.day - units_with_past.entered < 0 AND facts.day
+          - units_with_past.entered >= -14)
     UNION ALL
     SELECT 1 AS measure,
-      units.unit AS unit,
-      units.arm AS arm,
-      units.cell AS cell,
-      units.entered AS entered,
-      units.left_on AS left_on,
-      facts.day - units.entered AS age,
+      units_with_past.unit AS unit,
+      units_with_past.arm AS arm,
+      units_with_past.cell AS cell,
+      units_with_past.entered AS entered,
+      units_with_past.left_on AS left_on,
+      facts.day - units_with_past.entered AS age,
       coalesce(CAST(facts.value AS DOUBLE PRECISION), CAST(0.0 AS DOUBLE PRECISION)) AS amount
     FROM (
         SELECT unit_id AS unit,
@@ -82,17 +107,18 @@ touched AS (
           AND occurred_at >= '2024-03-13 23:00:00+00:00'
           AND occurred_at < '2024-04-03 22:00:00+00:00'
       ) AS facts
-    JOIN units ON facts.unit = units.unit
-    WHERE units.arm >= 0
-      AND (facts.at >= units.at OR facts.day - units.entered < 0 AND facts.day - units.entered >= -14)
+    JOIN units_with_past ON facts.unit = units_with_past.unit
+    WHERE units_with_past.arm >= 0
+      AND (facts.at >= units_with_past.at OR facts.day - units_with_past.entered < 0 AND facts.day
+          - units_with_past.entered >= -14)
     UNION ALL
     SELECT 2 AS measure,
-      units.unit AS unit,
-      units.arm AS arm,
-      units.cell AS cell,
-      units.entered AS entered,
-      units.left_on AS left_on,
-      facts.day - units.entered AS age,
+      units_with_past.unit AS unit,
+      units_with_past.arm AS arm,
+      units_with_past.cell AS cell,
+      units_with_past.entered AS entered,
+      units_with_past.left_on AS left_on,
+      facts.day - units_with_past.entered AS age,
       CAST(1 AS DOUBLE PRECISION) AS amount
     FROM (
         SELECT unit_id AS unit,
@@ -104,17 +130,18 @@ touched AS (
           AND occurred_at >= '2024-03-13 23:00:00+00:00'
           AND occurred_at < '2024-04-03 22:00:00+00:00'
       ) AS facts
-    JOIN units ON facts.unit = units.unit
-    WHERE units.arm >= 0
-      AND (facts.at >= units.at OR facts.day - units.entered < 0 AND facts.day - units.entered >= -14)
+    JOIN units_with_past ON facts.unit = units_with_past.unit
+    WHERE units_with_past.arm >= 0
+      AND (facts.at >= units_with_past.at OR facts.day - units_with_past.entered < 0 AND facts.day
+          - units_with_past.entered >= -14)
     UNION ALL
     SELECT 3 AS measure,
-      units.unit AS unit,
-      units.arm AS arm,
-      units.cell AS cell,
-      units.entered AS entered,
-      units.left_on AS left_on,
-      facts.day - units.entered AS age,
+      units_with_past.unit AS unit,
+      units_with_past.arm AS arm,
+      units_with_past.cell AS cell,
+      units_with_past.entered AS entered,
+      units_with_past.left_on AS left_on,
+      facts.day - units_with_past.entered AS age,
       CAST(1 AS DOUBLE PRECISION) AS amount
     FROM (
         SELECT unit_id AS unit,
@@ -125,9 +152,10 @@ touched AS (
         WHERE occurred_at >= '2024-03-13 23:00:00+00:00'
           AND occurred_at < '2024-04-03 22:00:00+00:00'
       ) AS facts
-    JOIN units ON facts.unit = units.unit
-    WHERE units.arm >= 0
-      AND (facts.at >= units.at OR facts.day - units.entered < 0 AND facts.day - units.entered >= -14)
+    JOIN units_with_past ON facts.unit = units_with_past.unit
+    WHERE units_with_past.arm >= 0
+      AND (facts.at >= units_with_past.at OR facts.day - units_with_past.entered < 0 AND facts.day
+          - units_with_past.entered >= -14)
   ),
 parts AS (
     SELECT 0 AS metric,
@@ -311,10 +339,10 @@ SELECT answer.metric,
   answer.s13
 FROM (
     SELECT -1 AS metric,
-      units.arm AS arm,
-      units.cell AS cell,
-      units.entered AS day,
-      units.left_on AS left_on,
+      units_with_past.arm AS arm,
+      units_with_past.cell AS cell,
+      units_with_past.entered AS day,
+      units_with_past.left_on AS left_on,
       count(*) AS units,
       CAST(NULL AS DOUBLE PRECISION) AS s0,
       CAST(NULL AS DOUBLE PRECISION) AS s1,
@@ -330,8 +358,8 @@ FROM (
       CAST(NULL AS DOUBLE PRECISION) AS s11,
       CAST(NULL AS DOUBLE PRECISION) AS s12,
       CAST(NULL AS DOUBLE PRECISION) AS s13
-    FROM units
-    GROUP BY units.arm, units.cell, units.entered, units.left_on
+    FROM units_with_past
+    GROUP BY units_with_past.arm, units_with_past.cell, units_with_past.entered, units_with_past.left_on
     UNION ALL
     SELECT signed.metric AS metric,
       signed.arm AS arm,
