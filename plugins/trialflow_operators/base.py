@@ -64,9 +64,8 @@ def announce(context: Context, asset: Asset, keys: list[str]) -> None:
     """Hand partition keys over to the DAGs that wait for an asset; without keys there is nothing to announce."""
     if keys:
         context["outlet_events"][asset].add_partitions(keys)
-    else:
-        # An event without a key would wake nobody, and leave a warning in the audit log each time.
-        context["ti"].task.outlets = []
+    # An outlet without a key would make an event that wakes nobody, and leave a warning in the audit log each time.
+    context["ti"].task.outlets = [asset] if keys else []
 
 
 class TrialflowOperator(BaseOperator):

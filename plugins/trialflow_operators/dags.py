@@ -45,8 +45,10 @@ def wait_for_running() -> RunningExperimentsSensor:
     )
 
 
-def tell_and_finish(last: BaseOperator | Any) -> None:
+def tell_and_finish(last: BaseOperator | Any) -> BaseOperator:
     """After `last`: post the outbox whatever happened, then end the run as failed if anything but a skip went wrong.
+
+    Returns the closing task, for what else must have ended well before it.
 
     Without the closing task a run whose mapped task failed would count as a success, because its only leaf succeeded.
     """
@@ -55,3 +57,4 @@ def tell_and_finish(last: BaseOperator | Any) -> None:
     before = last if isinstance(last, list) else [last]
     before >> tell
     [*before, tell] >> done
+    return done

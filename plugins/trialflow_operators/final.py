@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from trialflow_operators.base import TrialflowOperator, announce, name_task, refusing, workspace
-from trialflow_operators.times import DECIDED, day_of, partition_of
+from trialflow_operators.base import TrialflowOperator, name_task, refusing, workspace
+from trialflow_operators.times import day_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
 class AnalyseOperator(TrialflowOperator):
-    """Weigh everything up to the day, record decision and memo, and announce the decision."""
+    """Weigh everything up to the day, record the recommended decision and its memo."""
 
     def execute(self, context: Context) -> str:
         """Return the verdict."""
@@ -28,6 +28,5 @@ class AnalyseOperator(TrialflowOperator):
             result = analyse(workspace(), self.slug, as_of)
         verdict = result.decision.verdict.value
         name_task(context, f"{self.slug}: {verdict}")
-        announce(context, DECIDED, [partition_of(self.slug, as_of)])
         self.log.info("%s on %s: %s", self.slug, as_of, verdict)
         return verdict

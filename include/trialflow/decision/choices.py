@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trialflow.checks.finding import Finding
 from trialflow.decision.decision import Decision
-from trialflow.decision.facts import winning_segments
+from trialflow.decision.facts import facts, winning_segments
 from trialflow.decision.verdict import HoldReason, Verdict
 from trialflow.spec.promise import Promise
 
@@ -36,7 +36,8 @@ def choices(promise: Promise, decision: Decision, findings: Mapping[str, Finding
 
     A broken split is only ever confirmed: no effect can be read, so there is nothing to ship or to take back on. Where
     required evidence is missing nothing ships either: the cure is the evidence. More days than promised are no choice,
-    because the looks they add have no alpha left. PARTIAL may be chosen where the correction left a segment standing.
+    because the looks they add have no alpha left. PARTIAL may be chosen where a segment is shown by the rule for segments,
+    or where the benefit is shown for all and somebody wants to begin with less.
     """
     if decision.verdict is Verdict.EXTEND:
         return ()
@@ -58,8 +59,10 @@ def choices(promise: Promise, decision: Decision, findings: Mapping[str, Finding
 def _partial(promise: Promise, findings: Mapping[str, Finding], names: Iterable[str]) -> list[Choice]:
     if not promise.experiment.decision.allow_partial:
         return []
+    answers = [facts(promise, findings, name) for name in names]
     return [
-        Choice(verdict=Verdict.PARTIAL, variant=name, segment=segment)
-        for name in names
-        for segment in winning_segments(findings.get("segments"), name)
+        Choice(verdict=Verdict.PARTIAL, variant=one.variant, segment=segment)
+        for one in answers
+        if one.segment_shown or one.benefit_shown
+        for segment in winning_segments(findings.get("segments"), one.variant)
     ]

@@ -17,8 +17,8 @@ class EventKind(StrEnum):
 
     ANALYSED is a verdict that waits for a person, SIGNED the person's answer (as_of and key of the verdict, the signature
     as detail), DECIDED the day from which it counts: the day of the signature, or at once for an extension that the
-    promise foresaw. FOLLOW_UP_DONE has the key "<as_of>|<index>" of the signature's list, WATCHED ends the watch after a
-    launch.
+    promise foresaw. ANSWER_REFUSED keeps an answer that could not be recorded as a signature. FOLLOW_UP_DONE has the key
+    "<as_of>|<index>" of the signature's list, WATCHED ends the watch after a launch.
     """
 
     REGISTERED = "registered"
@@ -34,6 +34,7 @@ class EventKind(StrEnum):
     DECIDED = "decided"
     SIGNED = "signed"
     EXTENDED = "extended"
+    ANSWER_REFUSED = "answer_refused"
     FOLLOW_UP_DONE = "follow_up_done"
     ROLLOUT_STEP = "rollout_step"
     ROLLOUT_PAUSED = "rollout_paused"

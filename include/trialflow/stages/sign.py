@@ -40,12 +40,14 @@ def sign(
     variant: str = "",
     segment: str = "",
     decision: str = "",
+    wrong: Sequence[Problem] = (),
 ) -> Signed:
     """Record the signature under the latest recommendation of a day, and the memo that says so; a second changes nothing.
 
     `variant` and `segment` may be left out where only one choice has that verdict, or the recommended one has it.
     `decision` is the fingerprint of the recommendation that the person has read; data restated meanwhile may have
-    replaced it. Raises NothingToSignError, or SignatureError with everything that is wrong with the answer.
+    replaced it. `wrong` is what the door has found in the answer already. Raises NothingToSignError, or SignatureError
+    with everything that is wrong with the answer.
     """
     with workspace.registry() as registry:
         promise = registered(registry, slug)
@@ -67,7 +69,7 @@ def sign(
             signed_on=signed_on,
             decision=asked.fingerprint,
         )
-        problems = [*_restated(asked, decision), *signature_problems(signature, as_of)]
+        problems = [*_restated(asked, decision), *signature_problems(signature, as_of), *wrong]
         if problems:
             raise SignatureError(problems)
         signed = replace(asked, signature=signature)
