@@ -19,11 +19,19 @@ from tests.fakes import (
     until,
 )
 from trialflow.checks.finding import Status
-from trialflow.checks.harm import MINIMUM_UNITS, harm
+from trialflow.checks.harm import MINIMUM_UNITS, harm, under_the_null
 from trialflow.checks.history import Checked, History
 from trialflow.spec.look import LookPurpose
 from trialflow.spec.promise import Promise
-from trialflow.stats import SpendingFunction, alpha_spent, boundaries, exit_probabilities
+from trialflow.stats import (
+    Moments,
+    SpendingFunction,
+    alpha_spent,
+    boundaries,
+    difference_in_means,
+    exit_probabilities,
+    normal_score,
+)
 
 LATENCY = {"guardrails": [{"metric": "latency", "margin": {"absolute": 0.1}}]}
 
@@ -129,3 +137,49 @@ def test_an_earlier_day_knows_nothing_of_later_harm() -> None:
     z[9] = -9.0
     whole = summary_of_moments(a_promise(), {"value": path_of_z(a_promise(), z)})
     assert harm(a_promise(), until(whole, 9), History()).finding.status is Status.PASS
+
+
+def growing(generator: np.random.Generator, runs: int, units_a_day: int, scale: float) -> Moments:
+    """Lognormal values with skewness 33, moments (run, day) of everything up to each day."""
+    values = scale * generator.lognormal(0.0, 1.5, size=(runs, 28, units_a_day))
+    n = units_a_day * np.arange(1.0, 29.0) * np.ones((runs, 1))
+    sums, squares = (np.cumsum((values**power).sum(axis=2), axis=1) for power in (1, 2))
+    return Moments(n=n, mean=sums / n, m2=squares - sums**2 / n)
+
+
+def alarms(seed: int, runs: int, per_day: tuple[int, int], scale: float = 1.0) -> tuple[float, float]:
+    """The share of experiments in which harm downwards is called: by Welch's spread, and by that of the null."""
+    generator = np.random.default_rng(seed)
+    control, new = (growing(generator, runs, n, one) for n, one in zip(per_day, (1.0, scale), strict=True))
+    plain = difference_in_means(control, new)
+    days = np.arange(1.0, 29.0)
+    bound = boundaries(days, fractions=days / 28, alpha=0.01, sides=1, spending=SpendingFunction.POCOCK).z
+    enough = new.n >= MINIMUM_UNITS
+    crossed = [(-normal_score(one) >= bound) & enough for one in (plain, under_the_null(plain, control.n, new.n))]
+    return float(crossed[0].any(axis=1).mean()), float(crossed[1].any(axis=1).mean())
+
+
+def test_a_skewed_metric_on_a_small_share_raises_no_false_alarms() -> None:
+    naive, ours = alarms(5, 600, (90, 10))
+    assert naive > 0.06  # what the rule is for
+    assert ours <= 0.01
+
+
+def test_real_harm_on_a_small_share_is_still_found() -> None:
+    assert alarms(6, 100, (450, 50), scale=0.5)[1] > 0.9
+
+
+def test_at_equal_sizes_the_spread_is_left_alone() -> None:
+    equal = Moments(n=np.full(3, 50.0), mean=np.zeros(3), m2=np.array([9.0, 90.0, 900.0]))
+    other = Moments(n=np.full(3, 50.0), mean=np.zeros(3), m2=np.full(3, 90.0))
+    plain = difference_in_means(equal, other)
+    assert under_the_null(plain, equal.n, other.n).std_error == pytest.approx(plain.std_error, rel=1e-12)
+
+
+def test_the_smaller_variant_takes_the_larger_spread_and_never_a_smaller_one() -> None:
+    # per unit variances 4 and 1 with 300 and 100 units: 1 + (1 - 100/300) (4 - 1) = 3
+    control = Moments.from_variance(n=np.asarray([300.0, 300.0]), mean=np.zeros(2), variance=np.asarray([4.0, 1.0]))
+    new = Moments.from_variance(n=np.asarray([100.0, 100.0]), mean=np.zeros(2), variance=np.asarray([1.0, 4.0]))
+    found = under_the_null(difference_in_means(control, new), control.n, new.n)
+    assert found.std_error**2 == pytest.approx([4 / 300 + 3 / 100, 1 / 300 + 4 / 100])
+    assert found.treatment_std_error**2 == pytest.approx([3 / 100, 4 / 100])
