@@ -137,6 +137,7 @@ from trialflow.stats.proportions import difference_in_proportions, pooled_z_test
 from trialflow.stats.quantile import (
     QuantileSummary,
     difference_in_quantiles,
+    mid_quantile_of_units,
     order_ranks,
     quantile_of_events,
     quantile_of_units,
@@ -325,6 +326,7 @@ __all__ = [
     "mantel_haenszel",
     "margin_contrast",
     "matured_units",
+    "mid_quantile_of_units",
     "minimum_detectable_effect",
     "mixing_variance",
     "mixture_sprt",
