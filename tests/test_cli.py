@@ -1,4 +1,5 @@
 import json
+import sqlite3
 import subprocess
 import sys
 from datetime import date
@@ -126,6 +127,25 @@ def test_a_memo_is_told_from_the_record(registered, capsys):
     assert "cookie_cats" in capsys.readouterr().out
     assert main(["memo", "cookie_cats", "--format", "slack"]) == 0
     assert "blocks" in json.loads(capsys.readouterr().out)
+
+
+def test_a_record_that_fits_is_proved_and_one_that_was_changed_is_not(registered, capsys):
+    assert main(["verify"]) == 0
+    told = capsys.readouterr().out
+    assert "memo registration of 2017-12-31, revision 0" in told
+    assert "0 broken" in told
+    with sqlite3.connect(registered.registry_url.removeprefix("sqlite:///")) as connection:
+        for (name,) in connection.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+            connection.execute(f'drop trigger "{name}"')
+        connection.execute("update memos set documents = replace(documents, 'Game design team', 'Nobody')")
+    connection.close()
+    assert main(["verify", "cookie_cats"]) == 1
+    assert "BROKEN" in capsys.readouterr().out
+    assert main(["memo", "cookie_cats"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "not what was recorded" in told.err
+    assert "trialflow verify cookie_cats" in told.err
 
 
 def test_lost_memo_files_are_written_again_from_the_record(registered, capsys):

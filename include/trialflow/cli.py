@@ -84,23 +84,44 @@ def migrate(_chosen: argparse.Namespace) -> int:
 
 
 def memo(chosen: argparse.Namespace) -> int:
-    """Print a memo from the record, or write its files again."""
+    """Print a memo, made again from the record; refuses one that does not come out as it was recorded."""
+    from trialflow.stages.verify import Outcome, memo_proof
+
     place = _workspace()
     with place.registry() as registry:
         registry.promise(chosen.slug)
         found = registry.memos(chosen.slug, as_of=chosen.as_of, kind=chosen.kind)
-    if not found:
-        when = f" as of {chosen.as_of}" if chosen.as_of else ""
-        print(f"No memo about {chosen.slug}{when} is on record.", file=sys.stderr)
+        if not found:
+            when = f" as of {chosen.as_of}" if chosen.as_of else ""
+            print(f"No memo about {chosen.slug}{when} is on record.", file=sys.stderr)
+            return REFUSED
+        # Decisions are what is asked for; without one, whatever was told last.
+        wanted = found if chosen.write else [max(found, key=lambda one: (one.kind == "decision", one.as_of))]
+        proofs = [memo_proof(registry, one) for one in wanted]
+    for proof in proofs:
+        if proof.outcome is not Outcome.HOLDS:
+            print(proof, file=sys.stderr)
+    if any(proof.outcome is Outcome.BROKEN for proof in proofs):
+        print(f"`trialflow verify {chosen.slug}` tells what else does not fit.", file=sys.stderr)
         return REFUSED
     if chosen.write:
-        for stored in found:
+        for stored in wanted:
             for path in _write(place, stored):
                 print(path)
-        return 0
-    # Decisions are what is asked for; without one, whatever was told last.
-    print(max(found, key=lambda one: (one.kind == "decision", one.as_of)).documents[chosen.format])
+    else:
+        print(wanted[0].documents[chosen.format])
     return 0
+
+
+def verify(chosen: argparse.Namespace) -> int:
+    """Prove the record: fingerprints fit, and every memo comes out the same when it is made again."""
+    from trialflow.stages.verify import Outcome, report
+    from trialflow.stages.verify import verify as prove
+
+    with _workspace().registry() as registry:
+        proofs = prove(registry, chosen.slug)
+    print(report(proofs))
+    return REFUSED if any(proof.outcome is Outcome.BROKEN for proof in proofs) else 0
 
 
 def results(chosen: argparse.Namespace) -> int:
@@ -128,6 +149,8 @@ def _write(place: Workspace, stored: StoredMemo) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, text in stored.documents.items():
+        if name not in EXTENSIONS:
+            continue
         path = folder / f"{stored.as_of}-{stored.kind}.{EXTENSIONS[name]}"
         path.write_text(text, encoding="utf-8")
         written.append(path)
@@ -273,9 +296,10 @@ def _parser() -> argparse.ArgumentParser:
     telling = add("memo", memo)
     telling.add_argument("slug")
     telling.add_argument("--as-of", type=_day, help="the day of the memo (default: the last)")
-    telling.add_argument("--kind", choices=("registration", "decision", "holdout"), help="default: the decision's")
+    telling.add_argument("--kind", help="registration, decision, holdout (default: the decision's)")
     telling.add_argument("--format", choices=("markdown", "html", "slack"), default="markdown")
     telling.add_argument("--write", action="store_true", help="write all of them to the folder of memos instead")
+    add("verify", verify).add_argument("slug", nargs="*", help="default: every experiment on record")
     telling = add("results", results)
     telling.add_argument("slug", nargs="*", help="default: every experiment on record")
     telling.add_argument("--what", choices=("comparisons", "looks", "findings", "decisions"), default="decisions")

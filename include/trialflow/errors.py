@@ -74,5 +74,9 @@ class NothingToSignError(RegistryError):
     """There is no verdict, or none that still waits for a signature."""
 
 
+class MemoInputError(RegistryError):
+    """Something that a memo was made from is not in the record as it was then."""
+
+
 class LockedError(RegistryError):
     """The registered promise and the one at hand differ, and no amendment was recorded."""

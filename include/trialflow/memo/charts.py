@@ -6,6 +6,7 @@ beside its line, so nothing rests on colour alone. In SVG each colour is a CSS v
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import re
@@ -65,8 +66,7 @@ def svg(chart: Chart, *, prefix: str = "", standalone: bool = True) -> str:
 
     A `standalone` picture carries its own light and dark colours; otherwise the page's style sheet brings them.
     """
-    figure_bytes = _render(chart, "svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = figure_bytes.decode()
+    text = _drawn(chart, "svg").decode()
     body = text[text.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
     body = re.sub(r"font: ([^;\"']*?)'DejaVu Sans'[^;\"]*", rf"font: \1{FONT.replace(chr(34), chr(39))}", body)
@@ -84,7 +84,7 @@ def svg(chart: Chart, *, prefix: str = "", standalone: bool = True) -> str:
 
 def png(chart: Chart, *, dpi: int = 160) -> bytes:
     """The chart as PNG on light paper, for places without SVG (Slack)."""
-    return _render(chart, "png", dpi=dpi, metadata={"Software": None})
+    return _drawn(chart, "png", dpi)
 
 
 def files(memo: Memo) -> Mapping[str, bytes]:
@@ -108,7 +108,15 @@ def theme() -> str:
     return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
 
 
-def _render(chart: Chart, kind: str, *, metadata: Mapping[str, str | None], dpi: int = 72) -> bytes:
+METADATA: Mapping[str, Mapping[str, str | None]] = {
+    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+    "png": {"Software": None},
+}
+
+
+@functools.lru_cache(maxsize=32)
+def _drawn(chart: Chart, kind: str, dpi: int = 72) -> bytes:
+    """The picture, drawn once for all formats and for a memo that is made again."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -118,7 +126,7 @@ def _render(chart: Chart, kind: str, *, metadata: Mapping[str, str | None], dpi:
         FigureCanvasAgg(figure)
         DRAW[chart.kind](figure, chart.data)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata=dict(metadata))
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=dict(METADATA[kind]))
     return buffer.getvalue()
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from trialflow.checks.finding import Finding
 from trialflow.errors import RegistryError
 from trialflow.registry import connection, life, promises, reading, writer
+from trialflow.registry.audit import Inconsistency, audit
 from trialflow.registry.digest import digest
 from trialflow.registry.life import Life, Stage
 from trialflow.registry.migration import prepare
@@ -264,6 +265,11 @@ class Registry:
     def in_stage(self, as_of: date, *stages: Stage) -> tuple[str, ...]:
         """Slugs of the experiments that are in one of the stages at the end of a day, by slug."""
         return tuple(slug for slug, standing in self.lives(as_of).items() if standing.stage in stages)
+
+    def audit(self, slug: str) -> tuple[Inconsistency, ...]:
+        """Every row of an experiment that does not agree with itself; empty when all is well."""
+        with self._read() as session:
+            return audit(session, slug)
 
     def digest(self, slug: str) -> str:
         """A hash over all that is recorded about an experiment but clocks, people and the order of writing days."""
