@@ -2,7 +2,7 @@
 
 from trialflow.simulation.events import expected_total
 from trialflow.simulation.simulate import SimulatedDay, simulate, write
-from trialflow.simulation.specification import Arm, Behaviour, Change, Late, Loss, SimulationSpec
+from trialflow.simulation.specification import Arm, Behaviour, Change, Late, Loss, Shares, SimulationSpec
 
 __all__ = [
     "Arm",
@@ -10,6 +10,7 @@ __all__ = [
     "Change",
     "Late",
     "Loss",
+    "Shares",
     "SimulatedDay",
     "SimulationSpec",
     "expected_total",

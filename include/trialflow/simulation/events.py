@@ -54,7 +54,8 @@ def expected_total(spec: SimulationSpec, behaviour: str, variant: str, *, days: 
     """Known truth: the mean sum of amounts per unit over days 0 … days − 1 since exposure, day 0 counted half.
 
     Exposures fall evenly into their day, so half of day 0 comes after them. Changes limited to a segment count with the
-    segment's share. Use `amount` 1 and no tail for expected counts.
+    segment's share; those limited to days (`from_day`) are left out, since they come at another age for each unit. Use
+    `amount` 1 and no tail for expected counts.
     """
     kind = next(one for one in spec.behaviours if one.name == behaviour)
     age = np.arange(days)
@@ -71,7 +72,11 @@ def _strata(spec: SimulationSpec, behaviour: str, variant: str) -> list[tuple[fl
     for dimension, values in spec.segments.items():
         whole = sum(values.values())
         strata = [(p * q / whole, {**of, dimension: value}) for p, of in strata for value, q in values.items()]
-    own = [change for change in spec.changes if change.behaviour == behaviour and change.variant == variant]
+    own = [
+        change
+        for change in spec.changes
+        if change.behaviour == behaviour and change.variant == variant and change.from_day is None
+    ]
     return [
         (share, [change for change in own if change.dimension is None or of[change.dimension] == change.value])
         for share, of in strata
@@ -98,8 +103,14 @@ def _changed(
             if change.dimension is not None:
                 values = list(spec.segments[change.dimension])
                 who &= people.segments[change.dimension] == values.index(str(change.value))
-            changed[who] += _size(change, base) * strength(change, age[who])
+            changed[who] += _size(change, base) * strength(change, age[who]) * _in_force(spec, change, age.shape[1])
     return changed
+
+
+def _in_force(spec: SimulationSpec, change: Change, days: int) -> NDArray[np.bool_]:
+    """On which of the world's days, from pre_days before first_day on, a change is made at all; shape (day,)."""
+    begin = 0 if change.from_day is None else (change.from_day - spec.first_day).days + spec.pre_days
+    return np.arange(days) >= begin
 
 
 def _size(change: Change, base: float) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trialflow.simulation.events import Rows, behave
-from trialflow.simulation.population import DAY_S, Population, population, stream
+from trialflow.simulation.population import DAY_S, Population, arm_on, population, stream
 from trialflow.simulation.specification import SimulationSpec
 from trialflow.warehouse.lake import Lake
 
@@ -82,7 +82,7 @@ def _exposures(spec: SimulationSpec, people: Population, seed: int) -> Columns:
     unit = np.concatenate([np.arange(spec.units), again, crossing])
     first = people.exposed_at[unit]
     at = first + (end - first) * np.where(np.arange(unit.size) < spec.units, 0.0, draw.random(unit.size))
-    arm = people.arm[unit]
+    arm = arm_on(spec, people, unit, np.floor(at / DAY_S).astype(np.int64))
     arm[unit.size - crossing.size :] = (arm[unit.size - crossing.size :] + 1) % len(spec.arms)
     return _without_losses(spec, "exposures", people, {"unit": unit, "at": at, "arm": arm}, seed, people.logged[unit])
 

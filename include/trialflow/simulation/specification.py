@@ -25,6 +25,14 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """From `day` on the arms have these shares of the units: a ramp."""
+
+    day: date
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """Something units do: events of one name.
 
@@ -46,7 +54,7 @@ class Change:
 
     Full strength is multiplied by `settles_at + extra · exp(−d / fade_days)` on day d since exposure, so
     `settles_at=1, extra=0` is constant and `settles_at=0, extra=1` a pure novelty. `dimension` and `value` limit it to
-    a segment.
+    a segment, `from_day` to the days from then on (a system that breaks under load).
     """
 
     variant: str
@@ -59,6 +67,7 @@ class Change:
     fade_days: float = 3.0
     dimension: str | None = None
     value: str | None = None
+    from_day: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +96,8 @@ class SimulationSpec:
     events come before. `front_loading` makes early days bring more units (0: all days alike). `newcomers` is the share
     without any past; `mixed` the share seen in a second variant too; `repeats` the mean number of further exposures;
     `visits` the mean visits per unit and day. `prefix` stands before the names of the tables, so that experiments share
-    a lake; `source` is the name under which days are marked complete.
+    a lake; `source` is the name under which days are marked complete. `ramp` changes the arms' shares day by day: a unit
+    keeps its place between 0 and 1, so with rising shares whoever has the last arm keeps it.
     """
 
     slug: str
@@ -110,13 +120,14 @@ class SimulationSpec:
     visits: float = 0.3
     losses: tuple[Loss, ...] = ()
     late: Late | None = None
+    ramp: tuple[Shares, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> SimulationSpec:
         """From a YAML file. Raises PromiseError with every unknown, missing or contradicting field."""
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         problems: list[Problem] = []
-        lists = {"arms": Arm, "behaviours": Behaviour, "changes": Change, "losses": Loss}
+        lists = {"arms": Arm, "behaviours": Behaviour, "changes": Change, "losses": Loss, "ramp": Shares}
         given = dict(document) if isinstance(document, dict) else {}
         for name, kind in lists.items():
             if name not in given:
@@ -168,6 +179,12 @@ def _contradictions(spec: SimulationSpec, where: str) -> list[Problem]:
          "weights do not sum to 1", "make them sum to 1"),
         ("last_day", spec.last_day, spec.last_day >= spec.first_day, "before first_day", "choose a later day"),
     ]  # fmt: skip
+    for place, step in enumerate(spec.ramp):
+        at, total = f"ramp[{place}]", sum(step.weights.values())
+        checks += [
+            (f"{at}.weights", dict(step.weights), set(step.weights) == arms, "not the arms", f"name {sorted(arms)}"),
+            (f"{at}.weights", total, abs(total - 1.0) < 1e-9, "weights do not sum to 1", "make them sum to 1"),
+        ]
     for place, change in enumerate(spec.changes):
         at = f"changes[{place}]"
         one = (change.relative is None) != (change.absolute is None)
