@@ -3,7 +3,8 @@
 **How to use it.** *Trigger* opens a form: paste the promise as YAML, or fill the fields. With everything left empty the
 run registers every file under `include/experiments/` that is not on record in its present form; the schedule does the
 same. By REST the same fields stand in `conf`. To change a promise, register it again with a *reason*: the change is kept
-as an amendment and shown in every later memo. To withdraw, stop, pause or resume an experiment choose the *action*.
+as an amendment and shown in every later memo. To withdraw, stop, pause or resume an experiment, or to hold, resume or
+roll back its rollout, choose the *action*.
 
 **When it looks wrong but is not.** `register` is skipped when every file is on record already.
 
@@ -24,7 +25,7 @@ ORDER_PARAMS = {
     "action": Param(
         "register",
         type="string",
-        enum=["register", "withdraw", "stop", "pause", "resume"],
+        enum=["register", "withdraw", "stop", "pause", "resume", "pause_rollout", "resume_rollout", "roll_back"],
         title="Action",
         description="What to do; all but register need the slug, and a reason except for resume.",
         section="Order",

@@ -111,7 +111,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "require_guardrails": "whether every guardrail must be shown non-inferior for a SHIP",
         "allow_partial": "whether a win in a registered segment alone may end in PARTIAL",
         "rollout": "the ramp after a SHIP or PARTIAL, shares rising",
-        "rollout_key": "the rollout's name in the exposure log, <slug>-rollout unless stated; a replay with one is rolled out",
+        "rollout_key": "its name in the exposure log, <slug>-rollout unless stated; a replay with one is rolled out",
         "watch_days": "days to watch from the first day of the last step on; the last step's own days count at least",
         "system_guardrails": "metrics that gate the ramp only (slow requests, errors, crashes), each with its margin",
         "canary": "a small share before the experiment, gated like a step of the ramp",

@@ -1,69 +1,84 @@
-"""Rollout: what follows a decision is recorded."""
+"""Rollout: what follows a signed decision is recorded: the first step of its ramp, the way back, or the end."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
+from trialflow.checks.finding import Finding, Status
 from trialflow.decision import Decision, Verdict
 from trialflow.registry import EventKind
-from trialflow.spec.experiment import RolloutStep
+from trialflow.registry.writer import Writer
+from trialflow.spec.promise import Promise
+from trialflow.stages.ramp import RAMPED, Plan, is_rolled_out, plan_of
+from trialflow.stages.sign import signed_decision
+from trialflow.stages.watch import CHECK, replay, step_event
 from trialflow.stages.workspace import Workspace, registered
 
-RAMPED = frozenset({Verdict.SHIP, Verdict.PARTIAL})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """From `day` on, `share` of the audience gets the winner."""
-
-    day: date
-    share: float
+NOTHING_ROLLED_OUT = "Replay of published data: nothing was rolled out, so its ramp stands as a plan and is not judged."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """What was recorded about what follows a decision."""
+    """What was recorded about what follows a decision; `steps` are first day and share of each, if every day is quiet."""
 
     slug: str
     verdict: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[tuple[date, float], ...] = ()
     note: str = ""
 
 
 def roll_out(workspace: Workspace, slug: str, as_of: date) -> Rollout:
-    """Record what follows the decision of `as_of`: the promised ramp, the way back to control, or retirement.
+    """Record what follows the signed decision of `as_of`. Nothing follows an unsigned one.
 
-    Nothing is switched by this: the record says what was recommended and from which day, for people and flag systems.
+    Nothing is switched by this: the record says which share gets the winner from which day, for people and flag systems.
+    The ramp of a replay lies in the past when it is signed, so all its days are judged at once.
     """
     with workspace.registry() as registry:
         promise = registered(registry, slug)
-        stored = next((one for one in registry.decisions(slug) if one.as_of == as_of), None)
-        if stored is None:
+        decision = signed_decision(registry, slug, as_of)
+        if decision is None:
             return Rollout(slug=slug, verdict="", note=f"no decision is recorded for {as_of}")
-        decision = Decision.from_document(stored.document)
-        steps = _ramp(promise.experiment.decision.rollout, as_of) if decision.verdict in RAMPED else ()
+        verdict = decision.final_verdict
+        if decision.signature is None:
+            note = "extended: nothing follows yet" if verdict is Verdict.EXTEND else "not signed: nothing follows"
+            return Rollout(slug=slug, verdict=verdict.value, note=note)
+        plan = plan_of(promise, decision.signature)
         with registry.append(slug) as record:
-            for number, step in enumerate(steps):
-                record.event(
-                    EventKind.ROLLOUT_STEP,
-                    as_of,
-                    key=str(number),
-                    detail={"day": step.day.isoformat(), "share": step.share, "variant": decision.variant},
-                )
-            if steps and steps[-1].share >= 1.0:
-                record.event(EventKind.LAUNCHED, steps[-1].day, detail={"variant": decision.variant})
-            if decision.verdict is Verdict.ROLLBACK:
-                record.event(EventKind.ROLLED_BACK, as_of, detail={"variant": decision.variant})
-            if decision.verdict in (Verdict.HOLD, Verdict.INVALID):
-                record.event(EventKind.RETIRED, as_of, detail={"verdict": decision.verdict.value})
-    return Rollout(slug=slug, verdict=decision.verdict.value, steps=steps)
+            note = _follow(record, promise, decision, plan)
+    if plan is not None and is_rolled_out(promise) and promise.experiment.replay:
+        done = replay(workspace, slug)
+        note = done.headline or done.skipped
+    return Rollout(slug=slug, verdict=verdict.value, steps=plan.days() if plan else (), note=note)
 
 
-def _ramp(promised: tuple[RolloutStep, ...], decided_on: date) -> tuple[Step, ...]:
-    day = decided_on + timedelta(days=1)
-    steps = []
-    for step in promised:
-        steps.append(Step(day=day, share=step.share))
-        day += timedelta(days=step.days)
-    return tuple(steps)
+def _follow(record: Writer, promise: Promise, decision: Decision, plan: Plan | None) -> str:
+    """Record what the verdict asks for; returns it in words."""
+    verdict, day = decision.final_verdict, decision.signature.signed_on if decision.signature else decision.as_of
+    if verdict is Verdict.ROLLBACK:
+        record.event(EventKind.ROLLED_BACK, day, detail={"variant": decision.final_variant})
+        return "control for everybody"
+    if verdict not in RAMPED:
+        record.event(EventKind.RETIRED, day, detail={"verdict": verdict.value})
+        return "retired"
+    if plan is None:
+        return "the promise has no decision.rollout: plan the ramp by hand"
+    if not is_rolled_out(promise):
+        record.findings([_not_rolled_out(promise, plan, day)])
+        return NOTHING_ROLLED_OUT
+    step_event(record, plan, plan.steps[0].number, plan.start)
+    return f"share {plan.steps[0].share:g} from {plan.start} on"
+
+
+def _not_rolled_out(promise: Promise, plan: Plan, day: date) -> Finding:
+    return Finding(
+        experiment=promise.slug,
+        check=CHECK,
+        as_of=day,
+        status=Status.NOT_APPLICABLE,
+        headline=NOTHING_ROLLED_OUT,
+        evidence={
+            "planned": plan.document(),
+            "days": [{"day": first.isoformat(), "share": share} for first, share in plan.days()],
+        },
+    )
