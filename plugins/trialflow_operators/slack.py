@@ -134,7 +134,7 @@ class SlackMessenger:
         """Whether Slack answers and knows the token."""
         try:
             with _translated("auth.test"):
-                self._asking.call("auth.test")
+                self._posting.call("auth.test")  # asked once: it is no use to insist
         except OSError:
             return False
         return True
@@ -233,7 +233,7 @@ def _translated(what: str, *, refused: frozenset[str] = REFUSED) -> Iterator[Non
         raise OSError(message) from problem
     except LookupError as unknown:
         raise NoPlaceError(str(unknown)) from unknown
-    except (SlackClientError, HTTPException, AirflowException) as problem:
+    except (SlackClientError, HTTPException, AirflowException, ValueError) as problem:  # ValueError: an answer that is no JSON
         message = f"Slack did not take {what}: {problem}"
         raise OSError(message) from problem
 
@@ -261,7 +261,7 @@ def messenger() -> SlackMessenger:
     anyway = [*again, ServerErrorRetryHandler(max_retry_count=2), ConnectionErrorRetryHandler(max_retry_count=2)]
     asking = SlackHook(slack_conn_id=CONNECTION, retry_handlers=list(anyway))
     posting = SlackHook(slack_conn_id=CONNECTION, retry_handlers=list(again))
-    return SlackMessenger(asking, posting, default_channel())
+    return SlackMessenger(asking, posting, default_channel(), looks=LOOKS)
 
 
 def default_channel() -> str:
