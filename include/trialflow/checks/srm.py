@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 
 from trialflow.checks.comparison import number
+from trialflow.checks.drill_down import drill_down, planned_shares, where_to_look
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.history import Checked
 from trialflow.spec.promise import Promise
@@ -20,10 +22,16 @@ CONCENTRATIONS = (100.0, 10_000.0)
 FINAL_ALPHA = 0.01  # the fixed test at the final look only ever warns
 
 
-def planned_shares(promise: Promise, summary: Summary) -> Floats:
-    """Shares in force on each day, shape (day, variant): on a ramp each day has its own."""
-    by_day = [promise.experiment.weights_on(day) for day in summary.days]
-    return np.asarray([[shares[name] for name in summary.variants] for shares in by_day], dtype=np.float64)
+def looks_wrong(promise: Promise, summary: Summary) -> bool:
+    """Whether either test of the split speaks up on this day: then its groups are worth asking for."""
+    units, shares = summary.exposures.new_units, planned_shares(promise, summary)
+    if units.sum() == 0:
+        return False
+    split = sequential_split(units, shares, concentration=CONCENTRATIONS)
+    expected = (units.sum(axis=1)[:, None] * shares).sum(axis=0)
+    final = chi_square(units.sum(axis=0).astype(np.float64), expected / expected.sum())
+    alarm = _alarm_day(summary.days, split.p_value, promise.experiment.analysis.srm_alpha)
+    return alarm is not None or float(final.p_value) < FINAL_ALPHA
 
 
 def srm(promise: Promise, summary: Summary) -> Checked:
@@ -71,9 +79,11 @@ def srm(promise: Promise, summary: Summary) -> Checked:
             f"The split is broken: were the shares as planned, evidence this strong on any day would have a chance of "
             f"at most {alpha:g}."
         )
+        rows = drill_down(promise, summary)
+        evidence |= {"drill_down": rows}
         step = (
-            "Do not read any effect. Find the cause (redirects, bots, lost logs, a filter after assignment), mend it, and "
-            "register an amendment with a new first day."
+            f"Do not read any effect. {where_to_look(rows)}Find the cause (redirects, bots, lost logs, a filter after "
+            "assignment), mend it, and register an amendment with a new first day."
         )
         status = Status.FAIL
     else:
@@ -101,6 +111,7 @@ def srm_final(promise: Promise, summary: Summary) -> Checked:
     """Pearson's chi-square once, at the final look: a warning on top of the memo, effects still shown."""
     units = summary.exposures.new_units
     observed = units.sum(axis=0).astype(np.float64)
+    rows: list[dict[str, Any]] = []
     expected = (units.sum(axis=1)[:, None] * planned_shares(promise, summary)).sum(axis=0)
     if observed.sum() == 0:
         status, headline, evidence = Status.NO_DATA, "No unit was exposed.", {}
@@ -108,6 +119,7 @@ def srm_final(promise: Promise, summary: Summary) -> Checked:
         test = chi_square(observed, expected / expected.sum())
         p = float(test.p_value)
         status = Status.WARN if p < FINAL_ALPHA else Status.PASS
+        rows = drill_down(promise, summary) if status is Status.WARN else []
         imbalance = float(np.max(np.abs(observed / observed.sum() - expected / expected.sum())))
         evidence = {
             "statistic": number(float(test.statistic)),
@@ -116,13 +128,14 @@ def srm_final(promise: Promise, summary: Summary) -> Checked:
             "threshold": FINAL_ALPHA,
             "largest_share_difference": number(imbalance),
             "observed": {name: int(n) for name, n in zip(summary.variants, observed, strict=True)},
+            **({"drill_down": rows} if rows else {}),
         }
         headline = (
             "The final split differs more from the plan than the warning level allows."
             if status is Status.WARN
             else "The final split agrees with the plan."
         )
-    warning = "Look for the cause before trusting small effects: compare the split by day, platform and country."
+    warning = f"{where_to_look(rows)}Look for the cause before trusting small effects."
     return Checked(
         finding=Finding(
             experiment=promise.slug,

@@ -17,7 +17,7 @@ from trialflow.checks.harm import harm
 from trialflow.checks.history import Checked, History
 from trialflow.checks.information import information
 from trialflow.checks.lock import lock
-from trialflow.checks.srm import srm
+from trialflow.checks.srm import looks_wrong, srm
 from trialflow.decision import Due, Verdict, dues
 from trialflow.errors import PromiseError
 from trialflow.registry import Event, EventKind, Registry, Stage, fold, since_reopening
@@ -31,6 +31,7 @@ from trialflow.stages.workspace import Workspace, history_of, registered
 from trialflow.stats.moments import JointMoments
 from trialflow.warehouse.completeness import is_complete
 from trialflow.warehouse.document import summary_document
+from trialflow.warehouse.exposure_groups import exposure_groups
 from trialflow.warehouse.summarise import summarise
 from trialflow.warehouse.summary import MetricSummary, Summary
 
@@ -180,6 +181,18 @@ def observed(workspace: Workspace, registry: Registry, promise: Promise, as_of: 
     A person's stop closes enrolment: units that came after that day do not count.
     """
     promise = enrolled(registry, promise)
+    return with_groups(workspace, promise, _observed(workspace, promise, as_of, history))
+
+
+def with_groups(workspace: Workspace, promise: Promise, summary: Summary) -> Summary:
+    """The summary with the split by every dimension of the source, on a day on which the split looks wrong."""
+    if not looks_wrong(promise, summary):
+        return summary
+    groups = exposure_groups(promise, summary, workspace.connections)
+    return replace(summary, exposures=replace(summary.exposures, groups=groups))
+
+
+def _observed(workspace: Workspace, promise: Promise, as_of: date, history: History) -> Summary:
     summary = summarise(promise, as_of, workspace.connections)
     if as_of <= promise.experiment.calendar.final_day():
         return summary

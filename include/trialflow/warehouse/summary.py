@@ -27,11 +27,20 @@ EVERYBODY = Segment()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExposureGroup:
+    """Newly exposed units with one value of one dimension of the source, shape (day, variant)."""
+
+    segment: Segment
+    new_units: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExposureSummary:
     """Newly exposed units, counted once each, shape (day, variant).
 
     `mixed_units` were seen in two variants by as_of and are left out of every day; `unknown_units` were first seen in a
-    variant that the promise does not name and are left out too.
+    variant that the promise does not name and are left out too. `groups` split the units by every dimension that the
+    source has; they are only asked for when the split looks wrong.
     """
 
     days: tuple[date, ...]
@@ -39,6 +48,7 @@ class ExposureSummary:
     new_units: NDArray[np.int64]
     mixed_units: int = 0
     unknown_units: int = 0
+    groups: tuple[ExposureGroup, ...] = ()
 
     @property
     def totals(self) -> NDArray[np.int64]:
