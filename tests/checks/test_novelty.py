@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_ind
+from scipy.stats import norm, ttest_ind
 
 from tests.fakes import a_metric, a_promise, day
 from trialflow.checks.finding import Finding, Status
@@ -72,7 +73,8 @@ def test_the_contrast_is_welchs_on_late_minus_early_means_per_unit() -> None:
     change = {name: one[:, -LATE:].mean(axis=1) - one[:, :EARLY].mean(axis=1) for name, one in values.items()}
     reference = ttest_ind(change["new"], change["control"], equal_var=False)
     evidence = run(FADING).evidence
-    assert evidence["p_value"] == pytest.approx(reference.pvalue, rel=1e-8)
+    (row,) = evidence["variants"]
+    assert row["z"] == pytest.approx(norm.isf(reference.pvalue / 2) * np.sign(reference.statistic), rel=1e-8)
     assert evidence["estimate"] == pytest.approx(change["new"].mean() - change["control"].mean(), rel=1e-9)
     assert evidence["cohort_units"] == [2_000, 2_000]
     assert len(evidence["daily"]) == HORIZON
@@ -108,8 +110,49 @@ def test_where_less_is_better_a_rising_difference_fades() -> None:
     assert run(FADING, direction="decrease").status is Status.WARN
 
 
+def with_score(score: float, **policy: Any) -> Finding:
+    """The finding on day 28 of 28 for a contrast of a given z-statistic (of many units, so that t is normal)."""
+    summary = summary_of(lives(LEVEL))
+    n, variance = np.asarray([2e6, 2e6]), 2.0
+    mean = np.asarray([0.0, score * (variance * 2 / 2e6) ** 0.5])
+    joint = JointMoments(n=n, mean=mean[:, None], m2=(variance * (n - 1.0))[:, None, None])
+    promise = a_promise(analysis={"novelty": {**REQUIRED, **policy}}, definitions=[a_metric("value")])
+    return novelty(promise, replace(summary, contrast=joint), day(28)).finding
+
+
+def test_what_one_look_would_call_a_change_is_none_yet_where_every_day_may_be_looked_at() -> None:
+    finding = with_score(-2.1)
+    assert finding.status is Status.PASS
+    assert finding.evidence["p_value"] > 0.05 > 2 * norm.sf(2.1)
+    assert with_score(-2.4).status is Status.FAIL
+
+
+@pytest.mark.parametrize("score", [-3.0, -2.3, -2.2, -1.0, 2.2, 2.3])
+def test_the_interval_the_p_value_and_the_status_agree(score: float) -> None:
+    finding = with_score(score)
+    evidence = finding.evidence
+    excludes_zero = evidence["lower"] > 0 or evidence["upper"] < 0
+    assert excludes_zero == (evidence["p_value"] <= evidence["alpha"]) == (finding.status is not Status.PASS)
+
+
+def test_a_larger_alpha_is_needed_for_a_smaller_change() -> None:
+    assert with_score(-2.1, alpha=0.1).status is Status.FAIL
+
+
+def test_the_fitted_decay_stands_beside_the_test() -> None:
+    (row,) = run(0.2 + 1.5 * 0.5 ** np.arange(HORIZON), units=20_000).evidence["variants"]
+    assert row["decay"]["why_not"] == ""
+    assert row["decay"]["long_run_effect"]["lower"] < 0.2 < row["decay"]["long_run_effect"]["upper"]
+    assert row["decay"]["half_life_days"]["estimate"] == pytest.approx(1.0, abs=0.2)
+    (level,) = run(LEVEL).evidence["variants"]
+    assert level["decay"]["long_run_effect"] is None
+    assert "how fast" in level["decay"]["why_not"]
+
+
 def test_a_cohort_of_nobody_is_no_data() -> None:
-    assert run(LEVEL, units=1).status is Status.NO_DATA
+    finding = run(LEVEL, units=1)
+    assert finding.status is Status.NO_DATA
+    assert finding.evidence["variants"][0]["why_not"]
 
 
 def test_what_a_source_cannot_support_says_why() -> None:

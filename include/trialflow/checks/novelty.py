@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from trialflow.checks.comparison import number
+from trialflow.checks.fading import fading
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.history import Checked
+from trialflow.checks.novelty_looks import novelty_look
 from trialflow.spec.promise import Promise
 from trialflow.stats.decay import novelty_contrast
-from trialflow.stats.fixed_horizon import fixed_horizon
+from trialflow.stats.fixed_horizon import fixed_horizon, normal_score, student_quantile
 from trialflow.stats.means import difference_in_means
 from trialflow.stats.moments import Moments
+from trialflow.stats.results import Estimate
 from trialflow.warehouse.summary import LifetimeSummary
 
+DAILY_LEVEL = 0.95
 EXPLAINED_STEP = (
     "Record why the change is expected in an amendment, or let the experiment run until the effect is level."
 )
@@ -34,37 +39,75 @@ def not_applicable(promise: Promise, as_of: date, reason: str) -> Checked:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """One treatment's change of effect with days since exposure, as judged on one day."""
+
+    variant: str
+    crossed: bool
+    estimate: float | None
+    document: dict[str, Any]
+
+
 def novelty(promise: Promise, summary: LifetimeSummary, as_of: date) -> Checked:
     """Late minus early effect per unit, a difference in differences in which seasons cancel (methods §9).
 
     A change against the metric's good direction is fading (novelty), one along it is growing (primacy). FAIL only where the
-    promise requires a level effect and nobody explained the change.
+    promise requires a level effect and nobody explained the change. The check may run on any day and as often as one likes:
+    the chance that it ever calls a level effect changed, on any day and for any treatment, is at most the promised alpha.
     """
-    policy = promise.experiment.analysis.novelty
     control = summary.variants.index(promise.experiment.control.name)
-    rows = []
-    daily: list[dict[str, Any]] = []
+    changes, daily = [], []
     for variant in promise.experiment.treatments:
         treatment = summary.variants.index(variant.name)
-        contrast = summary.contrast.variable(0)
+        contrast, days = summary.contrast.variable(0), summary.daily.variable(0)
         moved = novelty_contrast(_arm(contrast, control), _arm(contrast, treatment))
-        by_day = difference_in_means(
-            _arm(summary.daily.variable(0), control), _arm(summary.daily.variable(0), treatment)
-        )
-        late = float(by_day.estimate[-policy.late_days :].mean())
-        rows.append((variant.name, fixed_horizon(moved, level=1.0 - policy.alpha), moved, late))
-        bounds = fixed_horizon(by_day, level=0.95)
-        daily += [
-            {
-                "variant": variant.name,
-                "day": day,
-                "estimate": number(float(by_day.estimate[day])),
-                "lower": number(float(bounds.interval.lower[day])),
-                "upper": number(float(bounds.interval.upper[day])),
-            }
-            for day in range(summary.horizon_days)
-        ]
-    return Checked(finding=_finding(promise, summary, as_of, rows, daily))
+        by_day = difference_in_means(_arm(days, control), _arm(days, treatment))
+        changes.append(_change(promise, variant.name, moved, by_day, as_of))
+        daily += _daily(variant.name, by_day)
+    return Checked(finding=_finding(promise, summary, as_of, changes, daily))
+
+
+def _change(promise: Promise, variant: str, moved: Estimate, by_day: Estimate, as_of: date) -> _Change:
+    policy = promise.experiment.analysis.novelty
+    look = novelty_look(promise.experiment, variant, as_of)
+    score = float(normal_score(moved))
+    half_width = float(student_quantile(look.boundary_z, moved.df) * moved.std_error)
+    estimate = number(float(moved.estimate))
+    return _Change(
+        variant=variant,
+        crossed=abs(score) >= look.boundary_z,
+        estimate=estimate,
+        document={
+            "variant": variant,
+            "estimate": estimate,
+            "std_error": number(float(moved.std_error)),
+            "p_value": None if estimate is None else number(look.p_value(score)),
+            "lower": number(float(moved.estimate) - half_width),
+            "upper": number(float(moved.estimate) + half_width),
+            "late_effect": number(float(by_day.estimate[-policy.late_days :].mean())),
+            "why_not": str(moved.because),
+            "z": number(score),
+            "boundary": number(look.boundary_z),
+            "alpha_spent": number(look.alpha_spent),
+            "information_share": number(look.shares[-1]) if look.shares else 0.0,
+            "decay": fading(by_day, moved, early_days=policy.early_days, late_days=policy.late_days, level=DAILY_LEVEL),
+        },
+    )
+
+
+def _daily(variant: str, by_day: Estimate) -> list[dict[str, Any]]:
+    bounds = fixed_horizon(by_day, level=DAILY_LEVEL)
+    return [
+        {
+            "variant": variant,
+            "day": day,
+            "estimate": number(float(estimate)),
+            "lower": number(float(bounds.interval.lower[day])),
+            "upper": number(float(bounds.interval.upper[day])),
+        }
+        for day, estimate in enumerate(by_day.estimate)
+    ]
 
 
 def _arm(moments: Moments, index: int) -> Moments:
@@ -72,27 +115,15 @@ def _arm(moments: Moments, index: int) -> Moments:
 
 
 def _finding(
-    promise: Promise, summary: LifetimeSummary, as_of: date, rows: list[Any], daily: list[dict[str, Any]]
+    promise: Promise, summary: LifetimeSummary, as_of: date, changes: list[_Change], daily: list[dict[str, Any]]
 ) -> Finding:
     policy = promise.experiment.analysis.novelty
     sign = promise.metrics[summary.metric].direction.sign
-    results = [
-        {
-            "variant": name,
-            "estimate": number(float(effect.estimate)),
-            "std_error": number(float(effect.std_error)),
-            "p_value": number(float(effect.p_value)),
-            "lower": number(float(effect.interval.lower)),
-            "upper": number(float(effect.interval.upper)),
-            "late_effect": number(late),
-        }
-        for name, effect, _, late in rows
-    ]
-    known = [row for row in results if row["estimate"] is not None]
-    changed = [row for row in known if row["p_value"] is not None and row["p_value"] < policy.alpha]
-    fading = [row for row in changed if sign * float(row["estimate"] or 0.0) < 0]
-    status, headline = _judge(promise, summary, known, changed, fading)
-    first = known[0] if known else {}
+    known = [change for change in changes if change.estimate is not None]
+    changed = [change for change in known if change.crossed]
+    fading_ones = [change for change in changed if sign * (change.estimate or 0.0) < 0]
+    status, headline = _judge(promise, summary, known, changed, fading_ones)
+    first = known[0].document if known else {}
     return Finding(
         experiment=promise.slug,
         check="novelty",
@@ -102,7 +133,7 @@ def _finding(
         evidence={
             "metric": summary.metric,
             **{key: first.get(key) for key in ("estimate", "std_error", "p_value", "lower", "upper")},
-            "variants": results,
+            "variants": [change.document for change in changes],
             "daily": daily,
             "cohort_units": [int(n) for n in summary.contrast.n],
             "early_days": policy.early_days,
@@ -112,24 +143,28 @@ def _finding(
             "policy": policy.policy,
             "explained": policy.explained,
         },
-        next_step=EXPLAINED_STEP if fading and not policy.explained else "",
+        next_step=EXPLAINED_STEP if fading_ones and not policy.explained else "",
         blocks=status is Status.FAIL,
     )
 
 
 def _judge(
-    promise: Promise, summary: LifetimeSummary, known: list[Any], changed: list[Any], fading: list[Any]
+    promise: Promise,
+    summary: LifetimeSummary,
+    known: list[_Change],
+    changed: list[_Change],
+    fading_ones: list[_Change],
 ) -> tuple[Status, str]:
     policy = promise.experiment.analysis.novelty
     if not known:
         return Status.NO_DATA, f"No unit has been observed for {summary.horizon_days} days yet."
-    names = ", ".join(row["variant"] for row in fading or changed)
-    if fading and policy.policy == "required" and not policy.explained:
+    names = ", ".join(change.variant for change in fading_ones or changed)
+    if fading_ones and policy.policy == "required" and not policy.explained:
         return (
             Status.FAIL,
             f"The effect on {summary.metric} fades with days since first exposure ({names}), unexplained.",
         )
-    if fading:
+    if fading_ones:
         return Status.WARN, f"The effect on {summary.metric} fades with days since first exposure ({names})."
     if changed:
         return Status.WARN, f"The effect on {summary.metric} grows with days since first exposure ({names})."

@@ -127,8 +127,9 @@ class AaRequirement(Document):
 class NoveltyPolicy(Document):
     """How a fading (or growing) effect is treated: `required` blocks SHIP when unexplained, `report` only warns.
 
-    Windows are days since first exposure; the late window must not overlap the early one. `explained` holds the reason
-    for a change that the team expects.
+    Windows are days since first exposure; the late window must not overlap the early one. `alpha` is two-sided, for all
+    treatments and all days on which the check may run together. `explained` holds the reason for a change that the team
+    expects.
     """
 
     policy: Literal["required", "report", "none"] = "none"
