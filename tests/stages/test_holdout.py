@@ -16,8 +16,9 @@ from trialflow.decision import Verdict
 from trialflow.simulation import Arm
 from trialflow.stages.aa_validation import validate
 from trialflow.stages.final_analysis import analyse
-from trialflow.stages.holdout import compare_holdout, holdouts, quarter_of
+from trialflow.stages.holdout import compare_holdout, holdouts
 from trialflow.stages.preregistration import Offer, register
+from trialflow.stages.quarter import quarter_of
 from trialflow.stages.sign import sign
 from trialflow.stages.workspace import Workspace
 
@@ -76,8 +77,7 @@ def test_everybody_is_compared_with_the_holdout_beside_what_was_shipped(quarterl
     shipped = analyse(quarterly, SLUG, SHIPPED_ON).decision
     assert shipped.verdict is Verdict.SHIP
     assert compare_holdout(quarterly, HELD, FINAL).evidence["shipped"] == []  # nobody has signed yet
-    answer = {"verdict": Verdict.SHIP, "by": "ada", "signed_on": SHIPPED_ON}
-    sign(quarterly, SLUG, SHIPPED_ON, **answer)
+    sign(quarterly, SLUG, SHIPPED_ON, verdict=Verdict.SHIP, by="ada", signed_on=SHIPPED_ON)
     finding = compare_holdout(quarterly, HELD, FINAL)
     (row,) = finding.evidence["comparisons"]
 
@@ -110,7 +110,7 @@ def test_everybody_is_compared_with_the_holdout_beside_what_was_shipped(quarterl
             "with units as (select min(exposed_at)::date as day from held_exposures"
             f" where experiment = '{HELD}' group by unit_id having arg_min(variant, exposed_at) = 'everybody')"
             f" select count(*), count(*) filter (day > date '{SHIPPED_ON}') from units"
-        ).fetchone()
+        ).one()
     assert told["experiment"] == SLUG
     assert not told["shrunken"]  # one finished experiment does not tell how large effects usually are
     assert told["naive"] == pytest.approx(effects.evidence["comparisons"][0]["estimate"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,12 +11,12 @@ from trialflow.checks.finding import Finding
 from trialflow.checks.holdout import Shipped, holdout
 from trialflow.checks.shrinkage import Estimated, Learnt, estimated, learn, shrunken_effect
 from trialflow.decision import Decision, Verdict
-from trialflow.errors import NotSupportedError
 from trialflow.memo import holdout_memo
 from trialflow.registry import Event, EventKind, Registry
 from trialflow.spec.experiment import Role
 from trialflow.spec.promise import Promise
 from trialflow.stages.portfolio import finished_before
+from trialflow.stages.quarter import quarter_of, within
 from trialflow.stages.sign import signed_decision
 from trialflow.stages.telling import amendments_of, keep_memo, message_of, orders_of
 from trialflow.stages.workspace import Workspace, registered
@@ -38,13 +37,6 @@ def holdouts(workspace: Workspace, as_of: date) -> tuple[str, ...]:
         and promise.experiment.calendar.first_day <= as_of
         and quarter_of(as_of)[0] <= promise.experiment.calendar.last_day
     )
-
-
-def quarter_of(day: date) -> tuple[date, date]:
-    """First and last day of the calendar quarter that holds `day`."""
-    first = date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
-    following = date(first.year + (first.month == 10), (first.month + 3 - 1) % 12 + 1, 1)
-    return first, following - timedelta(days=1)
 
 
 def compare_holdout(workspace: Workspace, slug: str, as_of: date) -> Finding:
@@ -69,20 +61,6 @@ def compare_holdout(workspace: Workspace, slug: str, as_of: date) -> Finding:
             record.memo("holdout", as_of, documents)
             record.intend(message_of(promise, f"holdout|{slug}|{as_of}|{checked.finding.fingerprint}", documents))
     return checked.finding
-
-
-def within(promise: Promise, first: date, last: date) -> Promise:
-    """The promise with its enrolment cut to the days from `first` to `last`."""
-    calendar = promise.experiment.calendar
-    if calendar.last_day < first or last < calendar.first_day:
-        message = (
-            f"{promise.slug} enrols from {calendar.first_day} to {calendar.last_day}, not between {first} and {last}: "
-            "ask for a day of a quarter in which it does"
-        )
-        raise NotSupportedError(message)
-    days = {"first_day": max(calendar.first_day, first), "last_day": min(calendar.last_day, last)}
-    shorter = calendar.model_copy(update=days)
-    return replace(promise, experiment=promise.experiment.model_copy(update={"calendar": shorter}))
 
 
 def _shipped(registry: Registry, promise: Promise, summary: Summary) -> list[Shipped]:

@@ -21,7 +21,7 @@ from trialflow.spec.fingerprint import from_document
 from trialflow.spec.look import Look
 from trialflow.spec.plan_document import plan_from_document
 from trialflow.spec.promise import Promise
-from trialflow.stages.holdout import quarter_of, within
+from trialflow.stages.quarter import quarter_of, within
 from trialflow.stages.telling import amendments_of, orders_of
 
 
