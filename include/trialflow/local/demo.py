@@ -14,8 +14,8 @@ from trialflow.local.standalone import Say, Standalone
 from trialflow.local.windows import Window, keeps_holdout, windows
 from trialflow.registry import EventKind
 from trialflow.spec.promise import Promise
-from trialflow.stages.quarter import quarter_of
 from trialflow.stages.preregistration import waiting
+from trialflow.stages.quarter import quarter_of
 from trialflow.stages.samples import load_samples
 from trialflow.stages.workspace import Workspace
 
