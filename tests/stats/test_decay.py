@@ -186,6 +186,12 @@ def test_days_that_tell_nothing_give_no_number_and_the_reason(effects: DailyEffe
     assert np.isnan([fit.asymptote, fit.amplitude, fit.decay_days, fit.asymptote_interval.lower]).all()
 
 
+def test_days_whose_errors_lie_worlds_apart_have_no_slope() -> None:
+    effects = DailyEffects.independent([1, 2, 3], [0.1, 0.2, 0.3], [1e-9, 1e6, 1e6])
+    assert str(slope(effects).because) == Gap.BELOW_PRECISION.reason
+    same(overall_mean(effects).estimate, 0.1)
+
+
 def test_one_day_has_a_mean_and_three_days_no_decay() -> None:
     same(overall_mean(ONE_DAY).estimate, 0.1)
     assert str(overall_mean(NO_DAY).because) == Gap.TOO_FEW_DAYS.reason

@@ -189,6 +189,13 @@ def test_a_lift_over_nothing_is_unbounded_or_refused():
     assert str(nobody.because) == Gap.TOO_FEW_UNITS.reason
 
 
+@pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=ESTIMATORS)
+def test_infinite_values_in_both_variants_are_a_gap_and_no_warning(estimator):
+    endless = moments(np.inf, np.inf, 4.0)
+    estimate = estimator(endless, endless)
+    assert str(estimate.because) == Gap.NO_VALUE.reason
+
+
 def test_a_number_that_a_caller_takes_away_is_not_left_without_a_reason():
     estimate = difference_in_means(FINITE, FINITE)
     blank = replace(estimate, estimate=np.asarray(np.nan), std_error=np.asarray(np.nan), estimable=np.asarray(False))

@@ -13,6 +13,7 @@ from trialflow.stats.results import Estimate, Gap, Scale
 SPREAD_FLOOR = 1e-11
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def difference(
     *,
     control: Floats,

@@ -126,7 +126,10 @@ def slope(effects: DailyEffects) -> Estimate:
         return _missing(gap, SLOPE)
     days = effects.days - effects.days.mean()
     design, values = _whiten(effects, np.column_stack([np.ones_like(days), days]))
-    fit, covariance = _least_squares(design, values)
+    fitted = _least_squares(design, values)
+    if fitted is None:
+        return _missing(Gap.BELOW_PRECISION, SLOPE)
+    fit, covariance = fitted
     return _normal(float(fit[1]), float(np.sqrt(covariance[1, 1])), SLOPE)
 
 
@@ -152,7 +155,10 @@ def late_minus_early(effects: DailyEffects, *, early_days: int | None = None, la
     if gap := _gap(part, fewest=2):
         return _missing(gap, HALVES)
     first = (np.arange(early + late) < early).astype(np.float64)
-    fit, covariance = _least_squares(*_whiten(part, np.column_stack([first, 1.0 - first])))
+    fitted = _least_squares(*_whiten(part, np.column_stack([first, 1.0 - first])))
+    if fitted is None:
+        return _missing(Gap.BELOW_PRECISION, HALVES)
+    fit, covariance = fitted
     variance = covariance[0, 0] + covariance[1, 1] - 2.0 * covariance[0, 1]
     return _normal(
         float(fit[1] - fit[0]),
@@ -167,7 +173,10 @@ def overall_mean(effects: DailyEffects) -> Estimate:
     """Generalised least squares mean of the effect over all days; not estimable as `slope`, but for one day it is."""
     if gap := _gap(effects, fewest=1):
         return _missing(gap, MEAN)
-    fit, covariance = _least_squares(*_whiten(effects, np.ones((len(effects.days), 1))))
+    fitted = _least_squares(*_whiten(effects, np.ones((len(effects.days), 1))))
+    if fitted is None:
+        return _missing(Gap.BELOW_PRECISION, MEAN)
+    fit, covariance = fitted
     return _normal(float(fit[0]), float(np.sqrt(covariance[0, 0])), MEAN)
 
 
@@ -268,8 +277,13 @@ def _whiten(effects: DailyEffects, design: Floats) -> tuple[Floats, Floats]:
     return both[:, :-1], both[:, -1]
 
 
-def _least_squares(design: Floats, values: Floats) -> tuple[Floats, Floats]:
-    covariance = np.asarray(np.linalg.inv(design.T @ design), dtype=np.float64)
+def _least_squares(design: Floats, values: Floats) -> tuple[Floats, Floats] | None:
+    """Fit and its covariance; None where errors differ so much that rounding alone would tell the parameters apart."""
+    information = design.T @ design
+    size = np.sqrt(np.diagonal(information))
+    if not np.linalg.cond(information / np.outer(size, size)) < 1.0 / SPREAD_FLOOR:
+        return None
+    covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
     return np.asarray(covariance @ design.T @ values, dtype=np.float64), covariance
 
 

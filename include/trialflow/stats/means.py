@@ -13,6 +13,7 @@ STUDENT = "Student, equal variances"
 PAIRED = "paired t"
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def difference_in_means(control: Moments, treatment: Moments, *, method: str = METHOD) -> Estimate:
     """Treatment − control mean with the Welch standard error, of the broadcast shape of both moments.
 
@@ -32,6 +33,7 @@ def difference_in_means(control: Moments, treatment: Moments, *, method: str = M
     )
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def difference_in_means_equal_variance(control: Moments, treatment: Moments) -> Estimate:
     """Treatment − control mean with Student's pooled variance and n_C + n_T − 2 degrees of freedom.
 

@@ -16,6 +16,7 @@ from trialflow.stats.results import Alternative, Gap, Interval
 _HALVINGS = 56
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def newcombe(control: Moments, treatment: Moments, *, level: float) -> Interval:
     """Hybrid score interval of the difference, of shape S (Newcombe, Statist. Med. 17, 1998, method 10).
 
@@ -30,6 +31,7 @@ def newcombe(control: Moments, treatment: Moments, *, level: float) -> Interval:
     return _interval(lower, upper, control, treatment, level)
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def agresti_caffo(control: Moments, treatment: Moments, *, level: float) -> Interval:
     """Wald interval after one success and one failure more per variant (Agresti & Caffo, Am. Statist. 54, 2000).
 
@@ -45,6 +47,7 @@ def agresti_caffo(control: Moments, treatment: Moments, *, level: float) -> Inte
     return _interval(np.maximum(gap - half, -1.0), np.minimum(gap + half, 1.0), control, treatment, level)
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def score_test(
     control: Moments,
     treatment: Moments,
@@ -69,6 +72,7 @@ def score_test(
     return z_test(z, gap=np.broadcast_to(gap, z.shape), alternative=alternative)
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def score_interval(control: Moments, treatment: Moments, *, level: float, corrected: bool = True) -> Interval:
     """All differences that `score_test` with the same `corrected` does not reject at 1 − level, of shape S.
 

@@ -23,6 +23,7 @@ class ZTest(Marked):
     p_value: Floats
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def difference_in_proportions(control: Moments, treatment: Moments) -> Estimate:
     """Treatment − control share with the unpooled (Wald) standard error √(p_T q_T / n_T + p_C q_C / n_C); df = inf.
 

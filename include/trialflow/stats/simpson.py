@@ -32,6 +32,7 @@ class SimpsonCheck(Marked):
     reversed: Bools
 
 
+@np.errstate(invalid="ignore")  # values that are not finite end as "no number"
 def simpson(control: Moments, treatment: Moments) -> SimpsonCheck:
     """Compare the pooled difference with the one weighted by all units, segments on the last axis of S + (segments,).
 

@@ -135,7 +135,7 @@ def mantel_haenszel(control: Moments, treatment: Moments, *, level: float, conti
     codes = [Gap.TOO_FEW_UNITS, Gap.NO_VALUE, Gap.NO_VARIATION]
     gap = np.select(reasons, codes, default=Gap.NONE).astype(np.int8)
     some = gap == Gap.NONE
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = over / under
         log_variance = (
             (p * r).sum(axis=-1) / (2.0 * over**2)
