@@ -90,6 +90,27 @@ def test_a_ramp_multiplies_the_evidence_of_its_stages() -> None:
     same(whole, [*first, *(first[-1] + second)], atol=1e-9)
 
 
+def test_many_splits_are_one_call_whatever_the_days_of_their_ramps() -> None:
+    generator = np.random.default_rng(6)
+    planned = np.empty((2, 3, 8, 2))
+    for ramp, step in zip(planned.reshape(6, 8, 2), (0, 1, 3, 5, 7, 8), strict=True):
+        ramp[:step], ramp[step:] = [0.9, 0.1], [0.5, 0.5]
+    counts = generator.multinomial(2_000, planned).astype(float)
+    counts[1, 2, 4] = [900.0, 1_100.0]
+    together = sequential_split(counts, planned, concentration=(100.0, 10_000.0))
+    assert together.p_value.shape == (2, 3, 8)
+    for place in np.ndindex(2, 3):
+        alone = sequential_split(counts[place], planned[place], concentration=(100.0, 10_000.0))
+        for name in ("log_bayes_factor", "p_value", "imbalance"):
+            same(getattr(together, name)[place], getattr(alone, name))
+    same(sequential_split(counts, planned[0, 0]).p_value[0, 0], sequential_split(counts[0, 0], planned[0, 0]).p_value)
+
+
+def test_counts_without_days_are_refused() -> None:
+    with pytest.raises(StatisticsError, match="per day"):
+        sequential_split([5.0, 5.0], [0.5, 0.5])
+
+
 def test_expected_shares_of_a_ramp_weigh_its_days_by_their_traffic() -> None:
     same(ramp_shares([[90, 10], [250, 250]], [[0.9, 0.1], [0.5, 0.5]]), [340 / 600, 260 / 600])
     same(ramp_shares([[0, 0]], [[0.9, 0.1]]), [0.9, 0.1])
@@ -132,7 +153,7 @@ def test_half_a_point_of_imbalance_is_found_within_four_weeks() -> None:
     assert_rate(found, 0.965)
 
 
-def test_a_mean_over_concentrations_sees_gross_breaks_early_and_small_ones_late():
+def test_a_mean_over_concentrations_sees_gross_breaks_early_and_small_ones_late() -> None:
     gross = np.full((7, 2), [90, 54])  # four in ten of the treatment's exposures lost, a thousand units in a week
     assert sequential_split(gross, [0.5, 0.5], concentration=10_000.0).p_value[-1] > 0.001
     assert sequential_split(gross, [0.5, 0.5], concentration=(100.0, 10_000.0)).p_value[-1] < 0.001
@@ -142,7 +163,7 @@ def test_a_mean_over_concentrations_sees_gross_breaks_early_and_small_ones_late(
     assert (together <= 0.001).argmax() < (alone <= 0.001).argmax()
 
 
-def test_a_mean_over_concentrations_is_the_mean_of_the_bayes_factors():
+def test_a_mean_over_concentrations_is_the_mean_of_the_bayes_factors() -> None:
     count = np.asarray([[120, 90], [300, 310], [80, 20]])
     shares = np.asarray([[0.5, 0.5], [0.5, 0.5], [0.8, 0.2]])
     alone = [sequential_split(count, shares, concentration=k).log_bayes_factor for k in (100.0, 10_000.0)]

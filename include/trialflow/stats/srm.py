@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import chdtrc, gammaln, xlogy
 
 from trialflow.errors import StatisticsError
@@ -30,7 +30,7 @@ class SplitTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SequentialSplit:
-    """A split tested on every day; all of shape (day,).
+    """A split tested on every day; all of shape S + (day,).
 
     `p_value` is the running minimum of 1 / Bayes factor: it may be compared with alpha on every day. `imbalance` is the
     largest distance of a variant's share of all units so far from what the shares in force promised (0 without units).
@@ -81,46 +81,51 @@ def ramp_shares(new_units: ArrayLike, shares: ArrayLike) -> Floats:
 def sequential_split(
     new_units: ArrayLike, shares: ArrayLike, *, concentration: ArrayLike = 10_000.0
 ) -> SequentialSplit:
-    """Anytime-valid test of a multinomial split on daily counts (day, k) under the shares in force (day, k).
+    """Anytime-valid test of multinomial splits on daily counts S + (day, k) under the shares in force, of any such shape.
 
     Within a run of days with equal shares θ the Bayes factor of Dirichlet(kθ) against θ is
     [B(kθ + n) / B(kθ)] / Π θ_j^{n_j}, k = `concentration` (Lindon & Malek, NeurIPS 2022, arXiv 2011.03567). A change of
     shares (a ramp) starts a new factor, and the product of the factors is again an e-process. Any k is valid; larger
     ones look for smaller imbalances, and are slow to believe in gross ones. So is the mean of the factors of several k
     (`concentration` of shape (m,)), since a mean of e-processes is one. Days before the first unit have p = 1; a unit
-    in an arm without a share gives p = 0, and the Bayes factor is infinite from then on.
+    in an arm without a share gives p = 0, and the Bayes factor is infinite from then on. Splits of S (segments, many
+    experiments of equal length) are one call; each has its own error rate. Raises StatisticsError for counts without days.
     """
     count, share = np.broadcast_arrays(not_negative("new_units", new_units), _shares(shares))
+    if count.ndim < 2:
+        raise StatisticsError(f"new_units has shape {count.shape}: need one row of counts per day")
     prior_weights = np.atleast_1d(positive("concentration", concentration))
-    stage = np.concatenate([[0], np.cumsum((share[1:] != share[:-1]).any(axis=-1))]) if len(share) else np.zeros(0, int)
-    factors = np.stack([_log_path(count, share, stage, float(k)) for k in prior_weights])
+    changed = np.zeros(count.shape[:-1], dtype=bool)
+    changed[..., 1:] = (share[..., 1:, :] != share[..., :-1, :]).any(axis=-1)
+    factors = np.stack([_log_path(count, share, changed, float(k)) for k in prior_weights])
     log_bayes_factor = np.logaddexp.reduce(factors, axis=0) - np.log(len(prior_weights))
-    p_value = np.minimum.accumulate(np.exp(-np.maximum(log_bayes_factor, 0.0))) if len(count) else np.zeros(0)
     return SequentialSplit(
-        log_bayes_factor=log_bayes_factor, p_value=p_value, imbalance=_imbalance_so_far(count, share)
+        log_bayes_factor=log_bayes_factor,
+        p_value=np.minimum.accumulate(np.exp(-np.maximum(log_bayes_factor, 0.0)), axis=-1),
+        imbalance=_imbalance_so_far(count, share),
     )
 
 
-def _log_path(count: Floats, share: Floats, stage: NDArray[np.intp], k: float) -> Floats:
-    """Log of the product of stage-wise Bayes factors so far, (day,)."""
-    path = np.zeros(len(count))
-    finished = 0.0
-    for index in np.unique(stage):
-        days = stage == index
-        path[days] = finished + _log_bayes_factor(np.cumsum(count[days], axis=0), share[days], k)
-        finished = float(path[days][-1])
-    return path
+def _log_path(count: Floats, share: Floats, changed: Bools, k: float) -> Floats:
+    """Log of the product of stage-wise Bayes factors so far, S + (day,); a stage begins on each day that is `changed`."""
+    begun = np.maximum.accumulate(np.where(changed, np.arange(changed.shape[-1]), 0), axis=-1)
+    so_far = np.cumsum(count, axis=-2)
+    before = np.concatenate([np.zeros_like(count[..., :1, :]), so_far], axis=-2)
+    factor = _log_bayes_factor(so_far - np.take_along_axis(before, begun[..., None], axis=-2), share, k)
+    finished = np.zeros_like(factor)
+    finished[..., 1:] = np.cumsum(np.where(changed[..., 1:], factor[..., :-1], 0.0), axis=-1)
+    return np.asarray(finished + factor, dtype=np.float64)
 
 
 def _imbalance_so_far(count: Floats, share: Floats) -> Floats:
-    """Largest distance of a cumulative share from its ramp-aware promise, (day,)."""
-    excess = np.cumsum(count - count.sum(axis=-1, keepdims=True) * share, axis=0)
-    total = np.cumsum(count.sum(axis=-1))
+    """Largest distance of a cumulative share from its ramp-aware promise, S + (day,)."""
+    excess = np.cumsum(count - count.sum(axis=-1, keepdims=True) * share, axis=-2)
+    total = np.cumsum(count.sum(axis=-1), axis=-1)
     return np.asarray(np.abs(excess).max(axis=-1) / np.maximum(total, 1.0), dtype=np.float64)
 
 
 def _log_bayes_factor(count: Floats, share: Floats, k: float) -> Floats:
-    """Log Bayes factor of cumulative counts (day, k); +inf where an arm without a share has units."""
+    """Log Bayes factor of cumulative counts S + (day, k); +inf where an arm without a share has units."""
     prior = np.where(share > 0.0, k * share, 1.0)
     units = np.where(share > 0.0, count, 0.0)
     total = units.sum(axis=-1)
