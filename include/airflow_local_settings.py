@@ -31,6 +31,8 @@ MODULES = (
     "trialflow.stages.novelty",
     "trialflow.stages.final_analysis",
     "trialflow.stages.rollout",
+    "trialflow.stages.watch",
+    "trialflow.stages.retest",
     "trialflow.stages.holdout",
     "trialflow.stages.telling",
 )

@@ -9,7 +9,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import BaseOperator, Param
 
 from trialflow_operators.failing import tell_of_failure
-from trialflow_operators.monitoring import RunningExperimentsSensor
+from trialflow_operators.monitoring import RollingOutSensor, RunningExperimentsSensor
 from trialflow_operators.slack import TellOperator
 from trialflow_operators.times import AS_OF
 
@@ -35,8 +35,17 @@ AS_OF_PARAM = Param(
 
 def wait_for_running() -> RunningExperimentsSensor:
     """The task that waits for a complete day and returns the slugs to look at, without holding a worker meanwhile."""
-    return RunningExperimentsSensor(
-        task_id="running",
+    return _wait(RunningExperimentsSensor, "running")
+
+
+def wait_for_rolling_out() -> RunningExperimentsSensor:
+    """The same for rollouts."""
+    return _wait(RollingOutSensor, "rolling_out")
+
+
+def _wait(sensor: type[RunningExperimentsSensor], task_id: str) -> RunningExperimentsSensor:
+    return sensor(
+        task_id=task_id,
         as_of=AS_OF,
         patience=timedelta(hours=12),
         mode="reschedule",

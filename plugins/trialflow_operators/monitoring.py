@@ -1,8 +1,9 @@
-"""Daily monitoring: wait for the day, then one task per experiment."""
+"""Daily monitoring: wait for the day, then one task per experiment and one per rollout."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
@@ -12,6 +13,8 @@ from trialflow_operators.times import ANALYSIS_DUE, day_of, partition_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from trialflow.stages.workspace import Workspace
 
 
 class RunningExperimentsSensor(BaseSensorOperator):
@@ -32,18 +35,44 @@ class RunningExperimentsSensor(BaseSensorOperator):
         """Look once."""
         from airflow.sdk import timezone
 
-        from trialflow.stages.monitoring import incomplete, running
-
         place, as_of = workspace(), day_of(self.as_of)
         with refusing():
-            missing = incomplete(place, as_of)
+            missing = self.incomplete(place, as_of)
         waited = timezone.utcnow() - context["dag_run"].run_after
         if missing and waited < self.patience:
             self.log.info("Not complete for %s yet: %s", as_of, ", ".join(missing))
             return PokeReturnValue(is_done=False)
         if missing:
             self.log.warning("Going on without %s, which is not complete for %s", ", ".join(missing), as_of)
-        return PokeReturnValue(is_done=True, xcom_value=list(running(place, as_of)))
+        return PokeReturnValue(is_done=True, xcom_value=list(self.slugs(place, as_of)))
+
+    def incomplete(self, place: Workspace, as_of: date) -> Sequence[str]:
+        """Sources that are waited for."""
+        from trialflow.stages.monitoring import incomplete
+
+        return incomplete(place, as_of)
+
+    def slugs(self, place: Workspace, as_of: date) -> Sequence[str]:
+        """What is looked at on the day."""
+        from trialflow.stages.monitoring import running
+
+        return running(place, as_of)
+
+
+class RollingOutSensor(RunningExperimentsSensor):
+    """The same for rollouts, launches under watch and canaries: no ramp waits for another experiment's data."""
+
+    def incomplete(self, place: Workspace, as_of: date) -> Sequence[str]:
+        """Sources that are waited for."""
+        from trialflow.stages.watch import incomplete
+
+        return incomplete(place, as_of)
+
+    def slugs(self, place: Workspace, as_of: date) -> Sequence[str]:
+        """What is looked at on the day."""
+        from trialflow.stages.watch import rolling
+
+        return rolling(place, as_of)
 
 
 class MonitorOperator(TrialflowOperator):
@@ -63,4 +92,23 @@ class MonitorOperator(TrialflowOperator):
         announce(context, ANALYSIS_DUE, [partition_of(self.slug, day) for day in result.due])
         trouble = [name for name, status in result.statuses.items() if status in ("fail", "no_data")]
         name_task(context, f"{self.slug} ({', '.join(trouble)})" if trouble else self.slug)
+        return result.statuses
+
+
+class GateOperator(TrialflowOperator):
+    """Ask the gates of one ramp on one day, and record what follows: go on, hold, roll back.
+
+    Neither does this task fail by what it finds: a rollback stands in the record and is told.
+    """
+
+    def execute(self, context: Context) -> dict[str, str]:
+        """Return each gate's status."""
+        from trialflow.stages.watch import watch
+
+        name_task(context, self.slug)
+        with refusing():
+            result = watch(workspace(), self.slug, day_of(self.as_of))
+        self.log.info("%s on %s: %s", self.slug, result.as_of, result.headline or result.skipped)
+        status = result.statuses.get("rollout", "")
+        name_task(context, f"{self.slug} ({status})" if status in ("fail", "no_data") else self.slug)
         return result.statuses

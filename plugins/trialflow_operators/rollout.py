@@ -15,12 +15,12 @@ class RollOutOperator(TrialflowOperator):
     """Record what follows a decision: the promised ramp, the way back to control, or retirement."""
 
     def execute(self, context: Context) -> list[str]:
-        """Return the steps of the ramp, in words."""
+        """Return the steps of the ramp if every day is quiet, in words."""
         from trialflow.stages.rollout import roll_out
 
         name_task(context, self.slug)
         with refusing():
             result = roll_out(workspace(), self.slug, day_of(self.as_of))
-        steps = [f"{step.day}: {step.share:.0%}" for step in result.steps]
+        steps = [f"{day}: {share:.0%}" for day, share in result.steps]
         self.log.info("%s %s %s %s", result.slug, result.verdict, steps, result.note)
         return steps

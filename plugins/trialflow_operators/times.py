@@ -14,9 +14,14 @@ TODAY = "{{ dag_run.run_after | ds }}"
 KEY_SLUG = "{{ (partition_key or '').partition('|')[0] or params.slug or '' }}"
 KEY_DAY = "{{ (partition_key or '').partition('|')[2] or params.as_of or '' }}"
 
+# A changed model: "slug|version", on the day of the run.
+KEY_VERSION = "{{ (partition_key or '').partition('|')[2] or params.model_version or '' }}"
+AS_OF_RUN = "{{ params.as_of or (dag_run.run_after | ds) }}"
+
 REGISTERED = Asset(name="trialflow_registered", uri="trialflow://experiment/registered", group="trialflow")
 ANALYSIS_DUE = Asset(name="trialflow_analysis_due", uri="trialflow://experiment/analysis-due", group="trialflow")
 DECIDED = Asset(name="trialflow_decided", uri="trialflow://experiment/decided", group="trialflow")
+MODEL_CHANGED = Asset(name="trialflow_model_changed", uri="trialflow://model/changed", group="trialflow")
 
 
 def partition_of(slug: str, as_of: date | None = None) -> str:

@@ -15,6 +15,7 @@ from trialflow.spec.promise import Promise
 
 RAMPED = frozenset({Verdict.SHIP, Verdict.PARTIAL})
 DAY = timedelta(days=1)
+CANARY = 0  # the number of a canary's only step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,16 @@ class Plan:
     start: date
     steps: tuple[Step, ...]
     ramped: Ramped
+
+    @property
+    def is_canary(self) -> bool:
+        """Whether this comes before an experiment and not after its decision."""
+        return self.steps[0].number == CANARY
+
+    @property
+    def check(self) -> str:
+        """The name of the findings that are the record of its days."""
+        return "canary" if self.is_canary else "rollout"
 
     def step(self, number: int) -> Step:
         """The step of that number."""
@@ -77,6 +88,18 @@ def plan_of(promise: Promise, signature: Signature) -> Plan | None:
             segment=signature.segment,
             gated_steps=sum(baseline_of(promise.experiment, step.share) is not None for step in steps),
         ),
+    )
+
+
+def canary_plan(promise: Promise) -> Plan | None:
+    """The canary of a promise: one step of all treatments that ends on the eve of the first day. None in a replay."""
+    experiment, canary = promise.experiment, promise.experiment.decision.canary
+    if canary is None or experiment.replay:
+        return None
+    return Plan(
+        start=experiment.calendar.first_day - timedelta(days=canary.days),
+        steps=(Step(number=CANARY, share=canary.share, days=canary.days),),
+        ramped=Ramped(variants=tuple(variant.name for variant in experiment.treatments), key=f"{promise.slug}-canary"),
     )
 
 

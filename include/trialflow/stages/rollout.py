@@ -12,7 +12,7 @@ from trialflow.registry.writer import Writer
 from trialflow.spec.promise import Promise
 from trialflow.stages.ramp import RAMPED, Plan, is_rolled_out, plan_of
 from trialflow.stages.sign import signed_decision
-from trialflow.stages.watch import CHECK, replay, step_event
+from trialflow.stages.watch import replay, step_event
 from trialflow.stages.workspace import Workspace, registered
 
 NOTHING_ROLLED_OUT = "Replay of published data: nothing was rolled out, so its ramp stands as a plan and is not judged."
@@ -73,7 +73,7 @@ def _follow(record: Writer, promise: Promise, decision: Decision, plan: Plan | N
 def _not_rolled_out(promise: Promise, plan: Plan, day: date) -> Finding:
     return Finding(
         experiment=promise.slug,
-        check=CHECK,
+        check=plan.check,
         as_of=day,
         status=Status.NOT_APPLICABLE,
         headline=NOTHING_ROLLED_OUT,

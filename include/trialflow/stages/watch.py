@@ -31,6 +31,7 @@ from trialflow.stages.ramp import (
     State,
     after,
     beginning,
+    canary_plan,
     is_rolled_out,
     obey,
     plan_of,
@@ -38,8 +39,8 @@ from trialflow.stages.ramp import (
 from trialflow.stages.telling import message_of, slack
 from trialflow.stages.workspace import Workspace, registered
 
-CHECK = "rollout"
 UNDER_WAY = (Stage.ROLLING_OUT, Stage.LAUNCHED)
+WAITING = (Stage.REGISTERED, Stage.VALIDATED)
 LONGEST_REPLAY = timedelta(days=800)  # a replayed ramp that never ends must not be followed for ever
 
 
@@ -77,8 +78,17 @@ def signed_plan(registry: Registry, promise: Promise) -> Plan | None:
     return plan_of(promise, Signature.from_document(signed[-1].detail)) if signed else None
 
 
+def plan_on(registry: Registry, promise: Promise, as_of: date) -> Plan | None:
+    """What is gated on a day: before the first day the canary, after it the signed ramp; None where nothing is."""
+    if as_of < promise.experiment.calendar.first_day:
+        plan = canary_plan(promise)
+    else:
+        plan = signed_plan(registry, promise) if is_rolled_out(promise) else None
+    return plan if plan is not None and plan.start <= as_of else None
+
+
 def rolling(workspace: Workspace, as_of: date) -> tuple[str, ...]:
-    """Slugs whose ramp or watch is to be looked at on a day."""
+    """Slugs whose ramp, watch or canary is to be looked at on a day."""
     with workspace.registry() as registry:
         return tuple(slug for slug in registry.slugs() if _is_under_way(registry, slug, as_of))
 
@@ -91,7 +101,10 @@ def incomplete(workspace: Workspace, as_of: date) -> tuple[str, ...]:
 
 
 def _is_under_way(registry: Registry, slug: str, as_of: date) -> bool:
-    if registry.life(slug, as_of).stage not in UNDER_WAY:
+    stage = registry.life(slug, as_of).stage
+    if stage in WAITING:
+        return plan_on(registry, registered(registry, slug), as_of) is not None
+    if stage not in UNDER_WAY:
         return False
     return not any(
         event.kind is EventKind.WATCHED and event.as_of < as_of for event in since_reopening(registry.events(slug))
@@ -102,8 +115,8 @@ def watch(workspace: Workspace, slug: str, as_of: date) -> Watched:
     """Judge a ramp up to a day, and record every day of it that is not on record, with what follows from it."""
     with workspace.registry() as registry:
         promise = registered(registry, slug)
-        plan = signed_plan(registry, promise)
-        if plan is None or not is_rolled_out(promise) or as_of < plan.start:
+        plan = plan_on(registry, promise, as_of)
+        if plan is None:
             return Watched(slug=slug, as_of=as_of, skipped="nothing is rolled out on that day")
         days = _days(workspace, registry, promise, plan, as_of)
         if not days:
@@ -164,7 +177,7 @@ def _recorded(registry: Registry, slug: str, plan: Plan) -> dict[date, State]:
     """Where the ramp stood at the end of each recorded day."""
     return {
         one.as_of: State.from_document(one.evidence["state"])
-        for one in registry.findings(slug, check=CHECK)
+        for one in registry.findings(slug, check=plan.check)
         if one.evidence.get("plan") == plan.document()
     }
 
@@ -175,7 +188,7 @@ def _day(
     judged = judge(workspace, promise, plan, state, day, looks)
     moved = after(plan, state, day, judged.outcome)
     ended = moved.end is End.WATCHED
-    more = (recheck_novelty(workspace, promise, plan, state, day),) if ended else ()
+    more = (recheck_novelty(workspace, promise, plan, state, day),) if ended and not plan.is_canary else ()
     finding = day_finding(promise, plan, state, moved, day, judged)
     return DayRecord(day=day, before=state, after=moved, finding=finding, judged=judged, more=more)
 
@@ -196,13 +209,13 @@ def _run_again(record: DayRecord, recorded: State, *, newest: bool) -> DayRecord
 def day_finding(promise: Promise, plan: Plan, before: State, moved: State, day: date, judged: Judged) -> Finding:
     """The record of a day: where the ramp stood, what its gates said, what follows."""
     step = plan.step(before.step)
-    where = (
-        f"share {step.share:g} (step {before.step} of {len(plan.steps)})" if before.step else f"share {step.share:g}"
-    )
+    where = f"share {step.share:g} " + ("(canary)" if plan.is_canary else f"(step {step.number} of {len(plan.steps)})")
     status, headline, todo = _words(plan, before, moved, judged, where)
+    if plan.is_canary and status in (Status.FAIL, Status.NO_DATA):
+        todo = "Give the share back to control. The experiment does not start before an amendment with a reason."
     return Finding(
         experiment=promise.slug,
-        check=CHECK,
+        check=plan.check,
         as_of=day,
         status=status,
         headline=headline,
@@ -251,7 +264,8 @@ def _words(plan: Plan, before: State, moved: State, judged: Judged, where: str) 
     doubt = f" Not judged yet: {', '.join(open_ones)}." if open_ones else ""
     status = Status.WARN if open_ones else Status.PASS
     if moved.end is End.WATCHED:
-        return status, f"The watch is over: {days} quiet days at {where}.{doubt}", ""
+        name = "canary" if plan.is_canary else "watch"
+        return status, f"The {name} is over: {days} quiet days at {where}.{doubt}", ""
     if moved.step != before.step:
         following = plan.step(moved.step)
         text = f"{begun} for {days} days at {where}: share {following.share:g} from {moved.first} on.{doubt}"
@@ -274,6 +288,9 @@ def _record(registry: Registry, promise: Promise, plan: Plan, days: Sequence[Day
 def write_events(record: Writer, plan: Plan, one: DayRecord) -> None:
     """What happened to the ramp on a day: a pause, its end, the next step, the launch, the way back, the end of the watch."""
     before, moved, day = one.before, one.after, one.day
+    if plan.is_canary:
+        _block(record, plan, one)
+        return
     if moved.paused is not Pause.NONE and before.paused is Pause.NONE:
         record.event(EventKind.ROLLOUT_PAUSED, day, key=moved.paused.name.lower(), detail={"why": moved.paused.value})
     if before.paused is Pause.DATA and moved.paused is Pause.NONE:
@@ -285,6 +302,15 @@ def write_events(record: Writer, plan: Plan, one: DayRecord) -> None:
         record.event(EventKind.ROLLED_BACK, day, detail=detail)
     if moved.end is End.WATCHED:
         record.event(EventKind.WATCHED, day, detail={"compared_with": one.finding.evidence["compared_with"]})
+
+
+def _block(record: Writer, plan: Plan, one: DayRecord) -> None:
+    """A canary that showed harm or a broken split, or was not quiet on all its days, keeps the experiment from starting."""
+    last = plan.start + timedelta(days=plan.steps[0].days - 1)
+    bad = one.judged.outcome in (Outcome.HARM, Outcome.BROKEN)
+    if bad or (one.day == last and one.after.end is not End.WATCHED):
+        detail = {"check": plan.check, "why": one.finding.headline}
+        record.event(EventKind.VALIDATION_FAILED, one.day, key=plan.check, detail=detail)
 
 
 def step_event(record: Writer, plan: Plan, number: int, day: date) -> None:
