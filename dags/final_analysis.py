@@ -22,7 +22,7 @@ from airflow.sdk import DAG, IdentityMapper, PartitionedAssetTimetable
 
 from trialflow_operators.base import POOL
 from trialflow_operators.dags import AS_OF_PARAM, DEFAULTS, SLUG_PARAM, START, tell_and_finish
-from trialflow_operators.final import AnalyseOperator
+from trialflow_operators.final import SIGN, AnalyseOperator
 from trialflow_operators.signing import SignOffOperator
 from trialflow_operators.times import ANALYSIS_DUE, DECIDED, KEY_DAY, KEY_SLUG
 
@@ -39,7 +39,7 @@ with DAG(
 ):
     analyse = AnalyseOperator(task_id="analyse", slug=KEY_SLUG, as_of=KEY_DAY, pool=POOL)
     sign = SignOffOperator(
-        task_id="sign",
+        task_id=SIGN,
         slug=KEY_SLUG,
         as_of=KEY_DAY,
         retries=4,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -11,6 +12,10 @@ from trialflow_operators.times import day_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+SIGN = "sign"
+"""The task of `final_analysis` that asks for the signature."""
 
 
 class AnalyseOperator(TrialflowOperator):
@@ -25,8 +30,16 @@ class AnalyseOperator(TrialflowOperator):
         name_task(context, self.slug)
         with refusing():
             as_of = day_of(self.as_of)
-            result = analyse(workspace(), self.slug, as_of)
+            result = analyse(workspace(), self.slug, as_of, sign_link=_sign_link(context))
         verdict = result.decision.verdict.value
         name_task(context, f"{self.slug}: {verdict}")
         self.log.info("%s on %s: %s", self.slug, as_of, verdict)
         return verdict
+
+
+def _sign_link(context: Context) -> str:
+    """Where this run asks for the signature, as a target of a message."""
+    from trialflow.memo.links import inside
+
+    run = context["dag_run"]
+    return inside(f"/dags/{run.dag_id}/runs/{quote(run.run_id, safe='')}/tasks/{SIGN}/required_actions")

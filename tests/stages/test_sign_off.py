@@ -12,6 +12,7 @@ from tests.stages.conftest import Lakes
 from tests.stages.worlds import FINAL, SLUG, begin, shop, world
 from trialflow.decision import FollowUp, Verdict
 from trialflow.errors import NothingToSignError, SignatureError
+from trialflow.memo.links import Addresses
 from trialflow.registry import EventKind
 from trialflow.simulation import Arm
 from trialflow.stages.final_analysis import analyse
@@ -142,6 +143,32 @@ def test_what_people_wrote_stays_text_in_the_next_question(analysed: Workspace) 
     body = ask(analysed).body
     assert "{{ 7 \\* 7 }} \\<b\\>" in body
     assert "\\*\\*ada\\*\\* # Signed" in body
+
+
+def test_the_message_of_a_verdict_leads_to_its_sign_off_and_asks_again_after_a_refusal(begun: Workspace) -> None:
+    link = "ui:/dags/final_analysis/runs/one/tasks/sign/required_actions"
+    decision = analyse(begun, SLUG, SHIPPED, sign_link=link).decision
+    with pytest.raises(SignatureError):
+        answer(begun, "HOLD", owner="<!channel>")
+    again = link.replace("one", "two")
+    analyse(begun, SLUG, SHIPPED, sign_link=again)
+    with begun.registry() as registry:
+        first = registry.message(f"decision|{SLUG}|{SHIPPED}|{decision.fingerprint}")
+        (second,) = (one for one in registry.messages(SLUG) if one.message.key.startswith("sign-again|"))
+    assert first is not None
+    assert ("Sign or override", link) in first.message.links
+    assert second.message.links == (("Sign or override", again),)
+    assert "is missing: HOLD where SHIP is recommended" in second.message.payload["blocks"][0]["text"]["text"]
+    assert Addresses(base_url="http://air/").of(again) == f"http://air{again.removeprefix('ui:')}"
+
+
+def test_analysing_again_takes_no_signature_back(analysed: Workspace) -> None:
+    answer(analysed, "HOLD", rationale="No servers.")
+    with analysed.registry() as registry:
+        memo = registry.memos(SLUG, SHIPPED, "decision")
+    assert analyse(analysed, SLUG, SHIPPED).decision.overridden
+    with analysed.registry() as registry:
+        assert registry.memos(SLUG, SHIPPED, "decision") == memo
 
 
 def test_a_broken_split_leaves_one_choice(tmp_path: Path, lakes: Lakes) -> None:

@@ -60,7 +60,9 @@ def outcome(registry: Registry, promise: Promise, *, rolled_out: Collection[str]
 
 def digest(registry: Registry, slug: str) -> str:
     """One short hash over the latest findings and decisions of an experiment, in the order of days."""
-    lines = [f"{one.as_of} {one.check} {one.fingerprint}" for one in registry.findings(slug)]
+    # What is shrunken towards other experiments depends on which of them were decided by then.
+    found = (one for one in registry.findings(slug) if one.check != "shrinkage")
+    lines = [f"{one.as_of} {one.check} {one.fingerprint}" for one in found]
     lines += [f"{one.as_of} decision {one.fingerprint}" for one in registry.decisions(slug)]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:DIGEST_DIGITS]
 

@@ -24,6 +24,11 @@ def runbook(entry: str) -> str:
     return f"runbook:{entry}"
 
 
+def inside(path: str) -> str:
+    """The target "this path of Airflow's UI"."""
+    return f"ui:{path}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
     """Where Airflow's UI and the runbook can be reached from a reader's browser; "" where nobody knows."""
@@ -32,10 +37,12 @@ class Addresses:
     runbook_url: str = ""
 
     def of(self, target: str) -> str:
-        """The address of a target: `page:<slug>`, `runbook:<entry>`, or an address already; "" where there is none."""
+        """The address of a target: `page:<slug>`, `ui:<path>`, `runbook:<entry>`, or one already; "" where there is none."""
         scheme, _, rest = target.partition(":")
         if scheme == "page":
             return experiment_page(self.base_url, rest) if self.base_url else ""
+        if scheme == "ui":
+            return f"{self.base_url.rstrip('/')}{rest}" if self.base_url else ""
         if scheme == "runbook":
             return f"{self.runbook_url}#{rest}" if self.runbook_url else ""
         return target

@@ -16,10 +16,13 @@ from trialflow.checks.srm import srm, srm_final
 from trialflow.decision import Decision, Verdict, dues, weigh
 from trialflow.errors import NotDueError, WarehouseError
 from trialflow.memo import decision_memo
-from trialflow.registry import EventKind, Registry
+from trialflow.registry import EventKind, Message, Registry
 from trialflow.spec.promise import Promise
 from trialflow.stages.monitoring import check_lock, enrolled, judged, missing_sources, observed, suppressed
 from trialflow.stages.novelty import check_novelty
+from trialflow.stages.portfolio import shrinkage
+from trialflow.stages.sign import signed_decision
+from trialflow.stages.sign_off import ask_again, last_refusal
 from trialflow.stages.telling import amendments_of, keep_memo, message_of, orders_of
 from trialflow.stages.workspace import Workspace, history_of, registered
 from trialflow.warehouse.document import summary_document
@@ -36,10 +39,11 @@ class Analysed:
     created: bool
 
 
-def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
+def analyse(workspace: Workspace, slug: str, as_of: date, *, sign_link: str = "") -> Analysed:
     """Weigh everything known up to `as_of`, record decision and memo, and tell it. Again on the same data: no change.
 
-    Raises WarehouseError while the day is not complete: a verdict on half a day would have to be taken back.
+    `sign_link` is the target (see `memo.links`) where the verdict can be signed; it goes with the message. Raises
+    WarehouseError while the day is not complete: a verdict on half a day would have to be taken back.
     """
     with workspace.registry() as registry:
         promise = registered(registry, slug)
@@ -53,12 +57,15 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
         results = _checked(workspace, registry, promise, summary, history)
         _refuse_early(registry, promise, {one.finding.check: one.finding for one in results}, as_of)
         findings = _earlier(registry, slug) | {result.finding.check: result.finding for result in results}
-        decision = weigh(promise, as_of, findings)
+        decision = _signed(registry, weigh(promise, as_of, findings))
+        # Beside the findings, not among them: it speaks of other experiments, whose verdicts must not change this one.
+        shrunken = shrinkage(registry, promise, findings, as_of)
+        beside = [shrunken] if shrunken is not None else []
         looks = [*history.looks, *(look for result in results for look in result.looks)]
         memo = decision_memo(
             promise,
             decision,
-            list(findings.values()),
+            [*findings.values(), *beside],
             [look for look in looks if look.as_of <= as_of],  # days after it may be on record already
             amendments_of(registry, slug),
             orders_of(registry, slug, as_of),
@@ -68,7 +75,7 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
         with registry.append(slug) as record:
             record.summary(as_of, summary.data_fingerprint, summary_document(summary))
             record.looks(look for result in results for look in result.looks)
-            record.findings(result.finding for result in results)
+            record.findings([*(result.finding for result in results), *beside])
             answer = record.decision(decision.document(), decision.fingerprint, as_of)
             record.memo("decision", as_of, documents)
             record.event(EventKind.ANALYSED, as_of)
@@ -77,8 +84,27 @@ def analyse(workspace: Workspace, slug: str, as_of: date) -> Analysed:
                 detail = {"verdict": decision.verdict.value}
                 record.event(EventKind.DECIDED, as_of, key=decision.fingerprint, detail=detail)
                 record.event(EventKind.EXTENDED, as_of)
-            record.intend(message_of(promise, f"decision|{slug}|{as_of}|{decision.fingerprint}", documents))
+            for told in _messages(registry, promise, decision, documents, sign_link):
+                record.intend(told)
     return Analysed(decision=decision, created=answer.created)
+
+
+def _signed(registry: Registry, decision: Decision) -> Decision:
+    """The same recommendation with the signature it may have already: running a day again takes nothing back."""
+    known = signed_decision(registry, decision.experiment, decision.as_of)
+    return known if known is not None and known.fingerprint == decision.fingerprint else decision
+
+
+def _messages(
+    registry: Registry, promise: Promise, decision: Decision, documents: Mapping[str, str], sign_link: str
+) -> list[Message]:
+    """The memo with the way to its sign-off, and what was wrong with an answer that is asked for again."""
+    unsigned = decision.signature is None and decision.verdict is not Verdict.EXTEND
+    links = (("Sign or override", sign_link),) if sign_link and unsigned else ()
+    key = f"decision|{promise.slug}|{decision.as_of}|{decision.fingerprint}"
+    refused = last_refusal(registry, promise.slug, decision.as_of) if unsigned else None
+    again = [ask_again(promise, refused, links=links)] if refused else []
+    return [message_of(promise, key, documents, links=links), *again]
 
 
 def _refuse_early(registry: Registry, promise: Promise, findings: Mapping[str, Finding], as_of: date) -> None:

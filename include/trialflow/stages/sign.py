@@ -11,11 +11,11 @@ from trialflow.checks.finding import Finding
 from trialflow.decision import Choice, Decision, FollowUp, Signature, Verdict, choices, recommended
 from trialflow.decision.signature import signature_problems
 from trialflow.errors import NothingToSignError, Problem, SignatureError
-from trialflow.memo import Memo, decision_memo
 from trialflow.registry import EventKind, Registry, Stage
 from trialflow.spec.promise import Promise
-from trialflow.stages.telling import amendments_of, keep_memo, orders_of
-from trialflow.stages.workspace import Workspace, history_of, registered
+from trialflow.stages.rebuild import signed_memo
+from trialflow.stages.telling import keep_memo
+from trialflow.stages.workspace import Workspace, registered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def sign(
         if problems:
             raise SignatureError(problems)
         signed = replace(asked, signature=signature)
-        documents = keep_memo(workspace, memo_of(registry, promise, signed, findings), "decision")
+        documents = keep_memo(workspace, signed_memo(registry, signed), "decision")
         with registry.append(slug) as record:
             created = record.event(
                 EventKind.SIGNED, as_of, key=asked.fingerprint, detail=signature.document(), by=signature.signed_by
@@ -131,21 +131,6 @@ def weighed(registry: Registry, decision: Decision) -> dict[str, Finding]:
     wanted = set(decision.findings.values())
     found = registry.findings(decision.experiment, revisions=True)
     return {one.check: one for one in found if one.fingerprint in wanted}
-
-
-def memo_of(registry: Registry, promise: Promise, decision: Decision, findings: dict[str, Finding]) -> Memo:
-    """The memo of a decision from the record alone."""
-    looks = [look for look in history_of(registry, promise).looks if look.as_of <= decision.as_of]
-    summary = next((one for one in registry.summaries(decision.experiment, as_of=decision.as_of)), None)
-    return decision_memo(
-        promise,
-        decision,
-        list(findings.values()),
-        looks,
-        amendments_of(registry, decision.experiment),
-        orders_of(registry, decision.experiment, decision.as_of),
-        data_fingerprint=summary.data_fingerprint if summary else "",
-    )
 
 
 def _chosen(promise: Promise, decision: Decision, findings: dict[str, Finding], wanted: Choice) -> Choice:

@@ -6,7 +6,7 @@ shows both, so nobody types anything twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,22 +15,27 @@ from trialflow.decision import Choice, Decision, choices
 from trialflow.decision.signature import parsed_follow_ups
 from trialflow.errors import Problem, SignatureError
 from trialflow.memo.markdown import escape
-from trialflow.registry import Event, EventKind, Registry
+from trialflow.memo.slack import escape as shown
+from trialflow.memo.slack import shorten
+from trialflow.registry import Event, EventKind, Message, Registry
 from trialflow.registry.canonical import canonical, hashed
 from trialflow.spec.promise import Promise
 from trialflow.spec.translation import did_you_mean
 from trialflow.stages.sign import Signed, sign, signing_day, to_sign, weighed
+from trialflow.stages.telling import thread_of
 from trialflow.stages.workspace import Workspace, registered
 
 WHERE = "the sign-off"
 KEY_LENGTH = 12
+PROBLEM_LENGTH = 400
+MOST = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """What the form holds besides the verdict, all of it as text: `follow_ups` one a line, `what; who; YYYY-MM-DD`.
 
-    Without an owner it is the promise's. `recommendation` is the fingerprint of the recommendation that the form was shown with.
+    Without an owner it is the promise's. `recommendation` is the fingerprint of what the form was shown with.
     """
 
     rationale: str = ""
@@ -106,6 +111,23 @@ def last_refusal(registry: Registry, slug: str, as_of: date) -> Event | None:
     """The last answer about a day that could not be recorded."""
     refused = (one for one in registry.events(slug) if one.kind is EventKind.ANSWER_REFUSED and one.as_of == as_of)
     return max(refused, key=lambda event: event.sequence, default=None)
+
+
+def ask_again(promise: Promise, refused: Event, *, links: Sequence[tuple[str, str]] = ()) -> Message:
+    """What is told in the experiment's thread about an answer that could not be recorded."""
+    told = (
+        f"The answer *{shown(refused.detail['option'])}* by {shown(refused.by)} was not recorded; please answer again."
+    )
+    points = "\n".join(f"• {shown(shorten(problem, PROBLEM_LENGTH))}" for problem in refused.detail["problems"][:MOST])
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": f"{told}\n{points}"}}
+    payload = {"text": f"{promise.slug}: please answer the sign-off again", "blocks": [block]}
+    return Message(
+        key=f"sign-again|{promise.slug}|{refused.as_of}|{refused.key}",
+        channel=promise.experiment.slack_channel,
+        payload=payload,
+        thread=thread_of(promise.slug),
+        links=tuple(links),
+    )
 
 
 def _signed(workspace: Workspace, slug: str, as_of: date, option: str, form: Form, by: str, at: datetime) -> Signed:
