@@ -4,7 +4,7 @@
 run registers every file under `include/experiments/` that is not on record in its present form; the schedule does the
 same. By REST the same fields stand in `conf`. To change a promise, register it again with a *reason*: the change is kept
 as an amendment and shown in every later memo. To withdraw, stop, pause or resume an experiment, or to hold, resume or
-roll back its rollout, choose the *action*.
+roll back its rollout, or to say that a follow-up is done, choose the *action*.
 
 **When it looks wrong but is not.** `register` is skipped when every file is on record already.
 
@@ -25,7 +25,17 @@ ORDER_PARAMS = {
     "action": Param(
         "register",
         type="string",
-        enum=["register", "withdraw", "stop", "pause", "resume", "pause_rollout", "resume_rollout", "roll_back"],
+        enum=[
+            "register",
+            "withdraw",
+            "stop",
+            "pause",
+            "resume",
+            "pause_rollout",
+            "resume_rollout",
+            "roll_back",
+            "follow_up_done",
+        ],
         title="Action",
         description="What to do; all but register need the slug, and a reason except for resume.",
         section="Order",
@@ -35,6 +45,13 @@ ORDER_PARAMS = {
         type=["null", "string"],
         title="Reason",
         description="Why a promise on record is changed, or an experiment is ended. For a changed file give its slug too.",
+        section="Order",
+    ),
+    "follow_up": Param(
+        None,
+        type=["null", "string"],
+        title="Follow-up",
+        description="Which one is done: its name in the weekly review (2026-03-09|1). The reason says what came of it.",
         section="Order",
     ),
     "as_of": Param(
@@ -76,5 +93,6 @@ with DAG(
         action="{{ params.action }}",
         reason="{{ params.reason or '' }}",
         as_of="{{ params.as_of or (dag_run.run_after | ds) }}",
+        follow_up="{{ params.follow_up or '' }}",
     )
     tell_and_finish([register, order])

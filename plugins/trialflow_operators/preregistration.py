@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 # Form fields that say what to do, not what is promised.
-ORDERS = ("action", "reason", "as_of")
+ORDERS = ("action", "reason", "as_of", "follow_up")
 REGISTER = "register"
+FOLLOW_UP_DONE = "follow_up_done"
 
 
 class FindOffersOperator(BaseOperator):
@@ -67,33 +68,31 @@ class RegisterOperator(BaseOperator):
 
 
 class OrderOperator(BaseOperator):
-    """Record what a person orders about a registered experiment: withdraw, stop, pause or resume, with a reason."""
+    """Record what a person orders about a registered experiment or its rollout, or that a follow-up is done."""
 
-    template_fields = ("slug", "action", "reason", "as_of")
+    template_fields = ("slug", "action", "reason", "as_of", "follow_up")
 
-    def __init__(self, *, slug: str, action: str, reason: str, as_of: str, **kwargs: Any) -> None:
+    def __init__(self, *, slug: str, action: str, reason: str, as_of: str, follow_up: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.slug = slug
         self.action = action
         self.reason = reason
         self.as_of = as_of
+        self.follow_up = follow_up
 
     def execute(self, context: Context) -> None:
         """Record the event with the user who ordered it; skipped when the run only registers."""
+        from trialflow.stages.follow_ups import close_follow_up
         from trialflow.stages.orders import order
 
         if self.action == REGISTER:
             raise AirflowSkipException("Nothing but a registration was ordered.")
         with refusing():
-            order(
-                workspace(),
-                self.slug,
-                self.action,
-                as_of=day_of(self.as_of),
-                by=_person(context),
-                reason=self.reason,
-                key=str(context["run_id"]),
-            )
+            said: dict[str, Any] = {"as_of": day_of(self.as_of), "by": _person(context), "reason": self.reason}
+            if self.action == FOLLOW_UP_DONE:
+                close_follow_up(workspace(), self.slug, self.follow_up, **said)
+            else:
+                order(workspace(), self.slug, self.action, key=str(context["run_id"]), **said)
 
 
 def _person(context: Context) -> str:

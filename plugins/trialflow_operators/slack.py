@@ -190,9 +190,7 @@ class SlackMessenger:
             for picture in upload.pictures
             if picture.name not in shown
         ]
-        self._posting.client.files_upload_v2(
-            channel=upload.place, thread_ts=thread_ts or None, file_uploads=uploads
-        )
+        self._posting.client.files_upload_v2(channel=upload.place, thread_ts=thread_ts or None, file_uploads=uploads)
 
     def _look_for(self, names: set[str], place: str, thread_ts: str, since: datetime) -> _Seen:
         """Read the thread again until the files are there, or patience ends."""
@@ -233,7 +231,7 @@ def _translated(what: str, *, refused: frozenset[str] = REFUSED) -> Iterator[Non
         raise OSError(message) from problem
     except LookupError as unknown:
         raise NoPlaceError(str(unknown)) from unknown
-    except (SlackClientError, HTTPException, AirflowException, ValueError) as problem:  # ValueError: an answer that is no JSON
+    except (SlackClientError, HTTPException, AirflowException, ValueError) as problem:  # ValueError: no JSON
         message = f"Slack did not take {what}: {problem}"
         raise OSError(message) from problem
 
@@ -303,8 +301,8 @@ class TellOperator(BaseOperator):
         return list(delivery.posted)
 
 
-class DigestOperator(BaseOperator):
-    """Put the day's digest into the outbox, once per day."""
+class _DailyOperator(BaseOperator):
+    """Puts something into the outbox, about a day."""
 
     template_fields = ("as_of",)
 
@@ -312,9 +310,35 @@ class DigestOperator(BaseOperator):
         super().__init__(**kwargs)
         self.as_of = as_of
 
+
+class RecoverOperator(_DailyOperator):
+    """Tell the end of troubles that were told and have ended since."""
+
+    def execute(self, context: Context) -> int:  # noqa: ARG002 (Airflow calls it so)
+        """Return how many have ended."""
+        from trialflow.stages.telling import intend_recoveries
+
+        with refusing():
+            return intend_recoveries(workspace(), day_of(self.as_of))
+
+
+class DigestOperator(_DailyOperator):
+    """Put the day's digest into the outbox, once per day."""
+
     def execute(self, context: Context) -> int:  # noqa: ARG002 (Airflow calls it so)
         """Return the number of experiments in it."""
         from trialflow.stages.telling import intend_digest
 
         with refusing():
             return intend_digest(workspace(), day_of(self.as_of), default_channel())
+
+
+class ReviewOperator(_DailyOperator):
+    """Put the week's review of open follow-ups into the outbox, once per week."""
+
+    def execute(self, context: Context) -> int:  # noqa: ARG002 (Airflow calls it so)
+        """Return how many are open."""
+        from trialflow.stages.follow_ups import intend_review
+
+        with refusing():
+            return intend_review(workspace(), day_of(self.as_of), default_channel())

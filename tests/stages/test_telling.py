@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import pytest
 
 from tests.stages.worlds import SLUG, TODAY, promise
 from trialflow.checks import Finding, Status
-from trialflow.registry import Message
+from trialflow.registry import EventKind, Message
 from trialflow.stages.final_analysis import analyse
 from trialflow.stages.monitoring import monitor
 from trialflow.stages.preregistration import Offer, register
-from trialflow.stages.telling import alert_messages, intend_digest, intend_failure, is_news
+from trialflow.stages.telling import alert_messages, intend_digest, intend_failure, intend_recoveries, is_news
 from trialflow.stages.workspace import Workspace, registered
 
 PASS, WARN, FAIL, NO_DATA = Status.PASS, Status.WARN, Status.FAIL, Status.NO_DATA
@@ -106,6 +106,71 @@ class TestTheDigest:
         assert intend_digest(begun, date(2026, 1, 2), "#all") == 0
         with begun.registry() as registry:
             assert not [one for one in registry.messages() if one.message.key.startswith("digest|")]
+
+    def test_names_what_waits_for_a_signature_and_what_slack_has_refused(self, begun: Workspace) -> None:
+        with begun.registry() as registry:
+            with registry.append(SLUG) as record:
+                record.event(EventKind.ANALYSED, DAY)
+                for key in ("alert|one", "alert|two"):
+                    record.intend(Message(key=key, channel="#shop", payload={"text": "x"}))
+            registry.posted("alert|one", "", problem="msg_too_long")
+            assert intend_digest(begun, DAY, "#all") == 0
+            registry.posted("alert|two", "", problem="invalid_blocks")
+            intend_digest(begun, DAY + timedelta(days=1), "#all")
+            first, second = (str(one.message.payload) for one in registry.messages() if one.message.channel == "#all")
+        assert f"{SLUG}: a verdict is recommended, and nobody has signed it" in first
+        assert "alert|one: msg_too_long" in first
+        assert "alert|two: invalid_blocks" in second
+        assert "alert|one" not in second  # told once
+
+
+class TestRecoveries:
+    """What was told as trouble ends once, whoever sees it first."""
+
+    def recovered(self, workspace: Workspace, day: date) -> list[str]:
+        intend_recoveries(workspace, day)
+        with workspace.registry() as registry:
+            return [one.message.key for one in registry.messages(SLUG) if one.message.key.endswith("|pass")]
+
+    def judge(self, workspace: Workspace, check: str, status: Status, day: date) -> None:
+        """A day's run: tells what is news, then records."""
+        with workspace.registry() as registry:
+            found = finding(check, status, day)
+            told = alert_messages(registry, registered(registry, SLUG), [found], day)
+            with registry.append(SLUG) as record:
+                record.findings([found])
+                for one in told:
+                    record.intend(one)
+
+    def test_the_end_of_a_trouble_that_no_run_tells_is_told_by_notifications(self, begun: Workspace) -> None:
+        self.judge(begun, "effects", PASS, DAY)
+        self.judge(begun, "effects", NO_DATA, DAY + timedelta(days=1))
+        assert self.recovered(begun, DAY + timedelta(days=1)) == []
+        self.judge(begun, "effects", PASS, DAY + timedelta(days=2))
+        key = f"alert|{SLUG}|effects|{DAY + timedelta(days=2)}|pass"
+        assert self.recovered(begun, DAY + timedelta(days=2)) == [key]
+        self.judge(begun, "effects", PASS, DAY + timedelta(days=3))
+        assert self.recovered(begun, DAY + timedelta(days=3)) == [key]
+        with begun.registry() as registry:
+            told = registry.message(key)
+        assert told is not None
+        assert told.message.payload["text"].startswith("RECOVERED")
+        assert told.message.links[-1] == ("Runbook: effects", "runbook:effects")
+
+    def test_an_end_that_was_told_already_is_not_told_again(self, begun: Workspace) -> None:
+        self.judge(begun, "srm", FAIL, DAY)
+        self.judge(begun, "srm", PASS, DAY + timedelta(days=1))
+        assert len(self.recovered(begun, DAY + timedelta(days=2))) == 1
+
+    def test_a_trouble_that_goes_on_has_no_end(self, begun: Workspace) -> None:
+        self.judge(begun, "novelty", WARN, DAY)
+        self.judge(begun, "novelty", Status.NOT_APPLICABLE, DAY + timedelta(days=1))
+        assert self.recovered(begun, DAY + timedelta(days=1)) == []
+
+    def test_what_was_never_told_needs_no_end(self, begun: Workspace) -> None:
+        self.judge(begun, "guardrails", WARN, DAY)
+        self.judge(begun, "guardrails", PASS, DAY + timedelta(days=1))
+        assert self.recovered(begun, DAY + timedelta(days=1)) == []
 
 
 class TestFailures:

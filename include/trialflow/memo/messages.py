@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 from trialflow.checks.finding import Finding, Status, worst
 from trialflow.memo.build import labels, provenance
@@ -102,8 +103,12 @@ def _effect_texts(promise: Promise, evidence: Evidence) -> list[str]:
     ]
 
 
-def digest(lines: Sequence[str], *, as_of: date) -> Memo:
-    """The daily digest: one line per experiment, one message for the whole team."""
+def digest(lines: Sequence[str], *, as_of: date, unsigned: Sequence[str] = (), not_posted: Sequence[str] = ()) -> Memo:
+    """The daily digest: one line per experiment, what waits for a signature, and what Slack refused since the last one."""
+    others = (
+        ("Waiting for a signature", unsigned),
+        ("Not posted: Slack refused these for good; the record has them", not_posted),
+    )
     return Memo(
         experiment="",
         as_of=as_of,
@@ -111,6 +116,61 @@ def digest(lines: Sequence[str], *, as_of: date) -> Memo:
         verdict="DIGEST",
         summary=f"{counted(len(lines), 'experiment')} in the digest; intervals may be read on any day.",
         labels=(),
-        sections=(Section(title="Experiments", points=tuple(lines), essential=True),),
+        sections=tuple(
+            Section(title=title, points=tuple(points), essential=True)
+            for title, points in (("Experiments", lines), *others)
+            if points
+        ),
         provenance={},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewLine:
+    """An open follow-up in the weekly review; `reference` is what it is closed by."""
+
+    experiment: str
+    reference: str
+    action: str
+    owner: str
+    due: date | None
+
+
+SOON = timedelta(days=7)
+
+
+def review(lines: Sequence[ReviewLine], *, as_of: date) -> Memo:
+    """The weekly review: open follow-ups, those overdue first, then by the day they are due."""
+    groups: dict[str, list[ReviewLine]] = {"Overdue": [], "Due within a week": [], "Later": [], "No day given": []}
+    for line in sorted(lines, key=lambda one: (one.due or date.max, one.experiment, one.reference)):
+        groups[_when(line.due, as_of)].append(line)
+    late = len(groups["Overdue"])
+    return Memo(
+        experiment="",
+        as_of=as_of,
+        title=f"Open follow-ups on {day(as_of)}",
+        verdict="REVIEW",
+        summary=(
+            f"{counted(len(lines), 'follow-up')} of signed decisions {'is' if len(lines) == 1 else 'are'} open, "
+            f"{late or 'none'} of them overdue."
+        ),
+        labels=(),
+        sections=tuple(
+            Section(title=title, points=tuple(_review_text(line, as_of) for line in found), essential=True)
+            for title, found in groups.items()
+            if found
+        ),
+        provenance={},
+    )
+
+
+def _when(due: date | None, as_of: date) -> str:
+    if due is None:
+        return "No day given"
+    return "Overdue" if due < as_of else "Due within a week" if due < as_of + SOON else "Later"
+
+
+def _review_text(line: ReviewLine, as_of: date) -> str:
+    late = f", {counted((as_of - line.due).days, 'day')} late" if line.due and line.due < as_of else ""
+    due = f"due {day(line.due)}{late}" if line.due else "no day given"
+    return f"{line.experiment}: {sentence(line.action)} {line.owner}, {due}. Close it as {line.reference}."

@@ -37,14 +37,15 @@ def order(workspace: Workspace, slug: str, action: str, *, as_of: date, by: str,
         cure = "say why; it is shown in every later memo"
         problems.append(Problem(where="the form", field="reason", value="empty", message="is missing", cure=cure))
     with workspace.registry() as registry:
-        problems += _slug_problems(slug, registry.slugs()) or _stage_problems(registry, slug, action)
+        problems += slug_problems(slug, registry.slugs()) or _stage_problems(registry, slug, action)
         if problems:
             raise PromiseError(problems)
         with registry.append(slug) as record:
             return record.event(ORDERS[action], as_of, key=key, detail={"reason": reason}, by=by)
 
 
-def _slug_problems(slug: str, known: Sequence[str]) -> list[Problem]:
+def slug_problems(slug: str, known: Sequence[str]) -> list[Problem]:
+    """What is wrong with the slug that an order names."""
     if slug in known:
         return []
     message = "is not registered" if slug else "is missing"

@@ -16,7 +16,7 @@ from trialflow.memo.charts import file_name
 from trialflow.memo.inputs import inputs_text
 from trialflow.memo.links import page, runbook
 from trialflow.memo.slack import escape, shorten
-from trialflow.registry import Attachment, EventKind, Message, Registry
+from trialflow.registry import Attachment, EventKind, Message, Registry, Stage
 from trialflow.spec.promise import Promise
 from trialflow.stages.delivery import CHART, REPLY
 from trialflow.stages.workspace import Workspace, registered
@@ -94,7 +94,7 @@ def message_of(
     Below it stand `links` (text and target, see `memo.links`), the experiment's page and an entry of the runbook.
     """
     entry = ((f"Runbook: {runbook_entry}", runbook(runbook_entry)),) if runbook_entry else ()
-    return _message(
+    return _made(
         json.loads(documents["slack"]),
         key=key,
         channel=promise.experiment.slack_channel,
@@ -103,7 +103,12 @@ def message_of(
     )
 
 
-def _message(told: dict[str, Any], *, key: str, channel: str, **more: Any) -> Message:  # noqa: ANN401 (Message's own)
+def message(memo: Memo, *, key: str, channel: str, links: tuple[tuple[str, str], ...] = ()) -> Message:
+    """A memo about several experiments, or none, as a message of its own."""
+    return _made(slack(memo), key=key, channel=channel, links=links)
+
+
+def _made(told: dict[str, Any], *, key: str, channel: str, **more: Any) -> Message:  # noqa: ANN401 (Message's own)
     """What `slack` made, as a message with what follows it."""
     replies = [
         Attachment(kind=REPLY, name=str(n), document=one) for n, one in enumerate(told.get("replies", []), start=2)
@@ -135,10 +140,7 @@ def alert_messages(registry: Registry, promise: Promise, findings: Sequence[Find
         previous = next((one.status for one in reversed(own) if one.as_of <= as_of), None)
         following = next((one.status for one in own if one.as_of > as_of), None)
         if finding.status not in (previous, following) and is_news(finding, previous):
-            memo = alert(promise, finding, previous, amendments=amendments)
-            key = f"alert|{promise.slug}|{finding.check}|{as_of}|{finding.status}"
-            texts = {"slack": json.dumps(slack(memo))}
-            messages.append(message_of(promise, key, texts, runbook_entry=finding.check))
+            messages.append(_alert_message(promise, finding, previous, amendments))
     return messages
 
 
@@ -157,16 +159,79 @@ def is_news(finding: Finding, previous: Status | None) -> bool:
 
 
 def intend_digest(workspace: Workspace, as_of: date, channel: str) -> int:
-    """Put one message for all experiments with findings of that day into the outbox; returns how many there are."""
+    """Put one message a day for all experiments into the outbox; returns how many had findings on that day.
+
+    It also names the verdicts that wait for a signature, and what Slack has refused since the last digest. A day without
+    any of these is silent.
+    """
     with workspace.registry() as registry:
         lines = [
             digest_line(registered(registry, slug), found, as_of=as_of)
             for slug in registry.slugs()
             if (found := registry.findings(slug, as_of=as_of))
         ]
-        if lines:
-            registry.intend(_message(slack(digest(lines, as_of=as_of)), key=f"digest|{as_of}", channel=channel))
+        unsigned = [
+            f"{slug}: a verdict is recommended, and nobody has signed it"
+            for slug in registry.in_stage(as_of, Stage.ANALYSED)
+        ]
+        not_posted = _refused(registry)
+        if lines or unsigned or not_posted:
+            memo = digest(lines, as_of=as_of, unsigned=unsigned, not_posted=not_posted)
+            registry.intend(message(memo, key=f"digest|{as_of}", channel=channel))
     return len(lines)
+
+
+def _refused(registry: Registry) -> list[str]:
+    """Messages refused for good since the last digest was made."""
+    stored = registry.messages()
+    digests = [one.intended_at for one in stored if one.message.key.startswith("digest|")]
+    since = max(digests, default=datetime.min.replace(tzinfo=UTC))
+    return [
+        f"{one.message.key}: {one.problem}"
+        for one in stored
+        if one.posted_at is not None and not one.posted and one.posted_at > since
+    ]
+
+
+def intend_recoveries(workspace: Workspace, as_of: date) -> int:
+    """Tell the end of troubles that were told, where nobody has told it yet; returns how many.
+
+    The task that saw a check pass again tells it at once for the checks that guard the data, and for harm. Everything else
+    that was ever told ends here, once a day.
+    """
+    told = 0
+    with workspace.registry() as registry:
+        for slug in registry.slugs():
+            if messages := _recoveries(registry, registered(registry, slug), as_of):
+                with registry.append(slug) as record:
+                    told += sum(record.intend(one) for one in messages)
+    return told
+
+
+def _recoveries(registry: Registry, promise: Promise, as_of: date) -> list[Message]:
+    first = promise.experiment.calendar.first_day
+    last: dict[str, tuple[date, Status]] = {}
+    for stored in registry.messages(promise.slug):
+        kind, _, rest = stored.message.key.partition("|")
+        if kind == "alert":
+            _, check, told_for, status = rest.split("|")
+            last[check] = (date.fromisoformat(told_for), Status(status))
+    amendments = len(registry.amendments(promise.slug))
+    messages = []
+    for check, (alerted, status) in sorted(last.items()):
+        judged = [one for one in registry.findings(promise.slug, check=check) if one.status in HEALTH]
+        latest = max((one for one in judged if one.as_of <= as_of), key=lambda one: one.as_of, default=None)
+        if latest is None or not first <= alerted <= latest.as_of:
+            continue
+        if status is not Status.PASS and latest.status is Status.PASS:
+            messages.append(_alert_message(promise, latest, status, amendments))
+    return messages
+
+
+def _alert_message(promise: Promise, finding: Finding, previous: Status | None, amendments: int) -> Message:
+    texts = {"slack": json.dumps(slack(alert(promise, finding, previous, amendments=amendments)))}
+    key = f"alert|{promise.slug}|{finding.check}|{finding.as_of}|{finding.status}"
+    return message_of(promise, key, texts, runbook_entry=finding.check)
 
 
 def intend_failure(
