@@ -61,8 +61,8 @@ def in_order(tmp_path_factory: pytest.TempPathFactory, lakes: Lakes) -> Kept:
 
 def test_the_life_in_order_is_worth_comparing_with(in_order: Kept) -> None:
     assert (
-        len(in_order.findings) == len(DAYS) * 7 + 3
-    )  # seven checks a day, and collision, power and A/A before the start
+        len(in_order.findings) == len(DAYS) * 8 + 3
+    )  # eight checks a day, and collision, power and A/A before the start
     assert {look.purpose.value for look in in_order.looks} == {"efficacy", "non_inferiority", "harm"}
     assert any(look.crossed for look in in_order.looks)
     assert all(look.revision == 0 for look in in_order.looks)

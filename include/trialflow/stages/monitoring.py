@@ -15,6 +15,7 @@ from trialflow.checks.finding import Finding, Status
 from trialflow.checks.guardrails import guardrails
 from trialflow.checks.harm import harm
 from trialflow.checks.history import Checked, History
+from trialflow.checks.imbalance import imbalance
 from trialflow.checks.information import information
 from trialflow.checks.lock import lock
 from trialflow.checks.srm import looks_wrong, srm
@@ -35,7 +36,7 @@ from trialflow.warehouse.exposure_groups import exposure_groups
 from trialflow.warehouse.summarise import summarise
 from trialflow.warehouse.summary import MetricSummary, Summary
 
-SUPPRESSED = ("effects", "guardrails", "harm", "information")
+SUPPRESSED = ("effects", "guardrails", "harm", "information", "imbalance")
 QUIET = frozenset({"srm", "completeness"})  # what obeying a verdict disturbs: no alert about it after the decision
 ENTRIES_AND_EXITS = frozenset(
     {
@@ -258,6 +259,7 @@ def judged(promise: Promise, summary: Summary, history: History) -> list[Checked
         guardrails(promise, summary, history, extended=extended),
         harm(promise, summary, history),
         information(promise, summary, paths),
+        imbalance(promise, summary, final_day=promise.experiment.calendar.final_day(extended=extended)),
         *([adjustment(promise, summary, paths)] if _is_adjusted(promise) else []),
     ]
 
