@@ -60,6 +60,7 @@ def test_a_covariate_that_is_not_finite_does_not_count() -> None:
     found = pre_period_imbalance(stacked(*broken))
     same(found.p_value, alone.p_value)
     assert found.left_out.tolist() == [False, True]
+    assert not found.separated.any()
     assert not alone.left_out.any()
 
 
@@ -100,4 +101,5 @@ def test_a_constant_that_differs_between_variants_is_named() -> None:
     arms = [
         JointMoments.from_rows(np.column_stack([generator.normal(size=40), np.full(40, level)])) for level in (0, 1)
     ]
-    assert pre_period_imbalance(stacked(*arms)).left_out.tolist() == [False, True]
+    found = pre_period_imbalance(stacked(*arms))
+    assert found.separated.tolist() == found.left_out.tolist() == [False, True]

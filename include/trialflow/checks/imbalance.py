@@ -93,12 +93,12 @@ def _rows(promise: Promise, summary: Summary, found: MetricSummary, final_day: d
             units=int(moments.n[at].sum()),
             means=_means(summary, moments.mean[at]),
             # Constant within the variants and yet not the same in them: no chance makes that of so many units.
-            p_value=0.0 if test.left_out[at].any() else float(test.p_value[at]),
+            p_value=0.0 if test.separated[at].any() else float(test.p_value[at]),
         )
         for look, day in enumerate(_look_days(promise, found.metric, final_day), start=1)
         if (at := position.get(day)) is not None
         and moments.n[at].min() >= MINIMUM_UNITS
-        and (bool(test.estimable[at]) or bool(test.left_out[at].any()))
+        and (bool(test.estimable[at]) or bool(test.separated[at].any()))
     ]
 
 

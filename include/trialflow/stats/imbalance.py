@@ -19,13 +19,15 @@ class ImbalanceTest(Marked):
     """A chi-square over all covariates and variants at once, each array of shape S; NaN where `gap` names a reason.
 
     `left_out` (S + (p,)) says which covariates the test says nothing about: those that are not finite, and those that are
-    constant within the variants and yet not the same in all of them. A small imbalance of the others is no news of these.
+    `separated` (S + (p,)), constant within the variants and yet not the same in all of them. A small imbalance of the others
+    is no news of these; a separated one has no p-value, and with more than a handful of units needs none.
     """
 
     statistic: Floats
     df: Floats
     p_value: Floats
     left_out: Bools
+    separated: Bools
 
 
 @np.errstate(invalid="ignore")  # values that are not finite end as "no number"
@@ -48,7 +50,7 @@ def pre_period_imbalance(moments: JointMoments) -> ImbalanceTest:
     spread = within.diagonal(axis1=-2, axis2=-1)
     dust = SPREAD_FLOOR * (n[..., None] * moments.mean**2).sum(axis=-2)
     varies = finite & (spread > dust)
-    left_out = ~finite | (~varies & ((n[..., None] * away**2).sum(axis=-2) > dust))
+    separated = finite & ~varies & ((n[..., None] * away**2).sum(axis=-2) > dust)
     unit = np.where(varies, 1.0 / np.sqrt(np.where(varies, spread, 1.0)), 0.0)
     both = varies[..., :, None] & varies[..., None, :]
     correlation = np.where(both, within, 0.0) * unit[..., :, None] * unit[..., None, :]
@@ -70,7 +72,8 @@ def pre_period_imbalance(moments: JointMoments) -> ImbalanceTest:
         df=masked(df, some),
         p_value=masked(chdtrc(np.where(some, df, 1.0), np.where(some, statistic, 0.0)), some),
         gap=gap,
-        left_out=np.asarray(left_out),
+        left_out=np.asarray(~finite | separated),
+        separated=np.asarray(separated),
     )
 
 
