@@ -105,8 +105,8 @@ def effect_prior(
     Give ALL finished experiments of the metric, losers included: learnt from winners alone it repeats their curse; an
     experiment that stopped early belongs in with its bias-adjusted estimate. The posterior of τ has μ integrated out under
     a flat prior (Gelman et al., Bayesian Data Analysis, 3rd ed. 2013, §5.4, eq. 5.20 and 5.21); `mean` fixes it (0, say).
-    τ's own prior is flat in τ², with which intervals of few experiments cover what they say (Morris & Tang, Statist. Sci.
-    26, 2011); flat in τ (Gelman, Bayesian Analysis 1, 2006) they are shorter and hold up to 1.5 points less. The most
+    τ's own prior is flat in τ², with which intervals of few experiments cover what they say (Morris & Lysy, Statist. Sci.
+    27, 2012); flat in τ (Gelman, Bayesian Analysis 1, 2006) they are shorter and hold up to 1.5 points less. The most
     likely values are the empirical Bayes ones (Efron & Morris, JASA 70, 1975). Pairs that are not finite do not count.
     Raises StatisticsError for lists of different lengths and a `mean` that is not finite.
     """
