@@ -168,6 +168,7 @@ def schema(_chosen: argparse.Namespace) -> int:
 
 def demo(chosen: argparse.Namespace) -> int:
     """Replay the sample experiments on a real Airflow, then stay up unless told otherwise."""
+    from trialflow.local.answers import WAITS_FOR_YOU
     from trialflow.local.demo import Demo, login
     from trialflow.local.environment import PREFERRED_PORT, site
     from trialflow.local.runs import Runs
@@ -181,7 +182,8 @@ def demo(chosen: argparse.Namespace) -> int:
     _say_port(airflow.place.port, PREFERRED_PORT)
     print(login(airflow), flush=True)
     with airflow:
-        complete = Demo(place, airflow, Runs(airflow.rest)).run()
+        # Who stays has a verdict to sign; a demo that ends signs all of them.
+        complete = Demo(place, airflow, Runs(airflow.rest), leaving=() if chosen.once else (WAITS_FOR_YOU,)).run()
         print(login(airflow), flush=True)
         if not chosen.once:
             print("Airflow stays up; Ctrl-C stops it.", flush=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from trialflow.decision import Verdict
+from trialflow.local.answers import SignOff
 from trialflow.local.runs import Run
 from trialflow.local.windows import Window
 from trialflow.stages.aa_validation import validate
@@ -17,6 +19,7 @@ from trialflow.stages.monitoring import monitor, running
 from trialflow.stages.novelty import watch_novelty
 from trialflow.stages.preregistration import register, waiting
 from trialflow.stages.rollout import roll_out
+from trialflow.stages.sign_off import answered, question
 from trialflow.stages.workspace import Workspace
 
 TODAY = date(2026, 11, 22)
@@ -32,6 +35,7 @@ class WorkingRuns:
     ran: set[tuple[str, date]] = field(default_factory=set)
     failures: list[Run] = field(default_factory=list)
     rolled_out: set[str] = field(default_factory=set)
+    asked: list[tuple[str, date]] = field(default_factory=list)
 
     def missing_dags(self) -> tuple[str, ...]:
         return ()
@@ -77,9 +81,25 @@ class WorkingRuns:
     def _follow_up(self, slug: str, due: date) -> None:
         if self._fails("final_analysis"):
             return
-        analyse(self.workspace, slug, due)
+        if analyse(self.workspace, slug, due).decision.verdict is not Verdict.EXTEND:
+            self.asked.append((slug, due))
+
+    def sign_offs(self) -> tuple[SignOff, ...]:
+        with self.workspace.registry() as registry:
+            return tuple(
+                SignOff(run=f"{slug}|{due}", recommendation=asked.form.recommendation, options=asked.options)
+                for slug, due in self.asked
+                for asked in [question(registry, slug, due)]
+            )
+
+    def answer(self, asked: SignOff, option: str, form: Mapping[str, str]) -> None:
+        slug, _, day = asked.run.partition("|")
+        self.started.append(f"sign {slug} {option}")
+        due = date.fromisoformat(day)
+        answered(self.workspace, slug, due, option=option, form=form, by="admin", at=datetime(2026, 11, 22, tzinfo=UTC))
+        self.asked.remove((slug, due))
         roll_out(self.workspace, slug, due)
-        self.rolled_out.add(f"{slug}|{due}")
+        self.rolled_out.add(asked.run)
 
     def _fails(self, dag: str) -> bool:
         if dag in self.broken:

@@ -180,3 +180,34 @@ def test_a_mapped_tasks_label_is_told_with_it():
 def test_waiting_has_an_end():
     with pytest.raises(LocalError, match="registering: not done after 0 s"):
         wait_until(lambda: False, lambda: None, timeout=0.02, what="registering", every=0.01)
+
+
+QUESTION = {
+    "task_instance": {"dag_run_id": "asset/1+00:00"},
+    "options": ["SHIP new", "HOLD"],
+    "params": {"rationale": {"value": None}, "owner": {"value": "Bob"}, "recommendation": {"value": "0123"}},
+}
+
+
+def test_a_run_that_waits_for_a_signature_is_not_waited_for():
+    def answer(asked):
+        if "taskInstances" in asked.path:
+            assert "state=awaiting_input" in asked.path
+            return listing("task_instances", [{"dag_run_id": "run-1"}])
+        return listing("dag_runs", [run(dag="final_analysis", number=1), run(dag="final_analysis", number=2)])
+
+    with serving(answer) as standin:
+        assert [one.run for one in runs(standin).unfinished()] == ["run-2"]
+
+
+def test_a_question_is_answered_in_its_run_with_the_fields_it_was_shown_with():
+    with serving(lambda asked: listing("hitl_details", [QUESTION])) as standin:
+        (asked,) = runs(standin).sign_offs()
+        runs(standin).answer(asked, "HOLD", {"rationale": "No servers."})
+    assert (asked.recommendation, asked.options) == ("0123", ("SHIP new", "HOLD"))
+    assert sent(standin) == [
+        ("PATCH", "/dags/final_analysis/dagRuns/asset%2F1%2B00%3A00/taskInstances/sign/-1/hitlDetails")
+    ]
+    (body,) = (one.body for one in standin.asked if one.method == "PATCH")
+    assert body["chosen_options"] == ["HOLD"]
+    assert body["params_input"] == {"rationale": "No servers.", "owner": "Bob", "recommendation": "0123"}

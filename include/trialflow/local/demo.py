@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, timedelta
 
+from trialflow.local.answers import SignOff, answer_for
 from trialflow.local.environment import USER
-from trialflow.local.outcome import Outcome, outcome, replayed, told
-from trialflow.local.runs import Run, Runs, wait_until
+from trialflow.local.outcome import SIGN_OFF, Outcome, decided, outcome, replayed, told
+from trialflow.local.rest import quoted
+from trialflow.local.runs import SIGN, SIGNING, Run, Runs, wait_until
 from trialflow.local.standalone import Say, Standalone
 from trialflow.local.windows import Window, keeps_holdout, windows
 from trialflow.registry import EventKind
@@ -24,6 +26,12 @@ STAGE_TIMEOUT = 600.0
 WINDOW_TIMEOUT = 1800.0
 QUIET = 2.5
 """Seconds without an unfinished run after which a stage that has all its results is over."""
+
+UNHURRIED = 3.0
+"""Seconds that a question stands before it is answered."""
+
+ANALYSED = ("final_analysis", "memo")
+FOLLOW_UP = (*ANALYSED, SIGN_OFF, "rollout")
 
 PATIENCE = 60.0
 """Seconds without an unfinished run after which a follow-up that is still owed is given up."""
@@ -43,6 +51,8 @@ class Demo:
         quiet: float = QUIET,
         patience: float = PATIENCE,
         every: float = 1.0,
+        unhurried: float = UNHURRIED,
+        leaving: Collection[str] = (),
     ) -> None:
         self._workspace = workspace
         self._airflow = airflow
@@ -53,20 +63,23 @@ class Demo:
         self._quiet = quiet
         self._patience = patience
         self._every = every
+        self._unhurried = unhurried
+        self._leaving = frozenset(leaving)
 
     @property
     def _yesterday(self) -> date:
         return self._began.date() - timedelta(days=1)
 
     def run(self) -> bool:
-        """Replay everything; True when every stage of every sample ran and no run failed."""
+        """Replay everything; True when every stage of every sample ran and no run failed. `leaving` are not signed here."""
         self._load()
         self._ready()
         self._register()
         promises = self._promises()
         self._replay(promises)
+        self._sign(promises)
         self._compare_holdouts(promises)
-        self._settle("following up", lambda: not self._owed(promises))
+        self._settle("following up", lambda: not self._owed(promises, FOLLOW_UP))
         return self._report()
 
     def _load(self) -> None:
@@ -166,6 +179,34 @@ class Demo:
                 self._backfill("novelty_decay", window, done, total, owed[window])
                 done += owed[window]
 
+    def _sign(self, promises: tuple[Promise, ...]) -> None:
+        """Answer every sign-off but those left for the user, as a person would: by the form's own REST endpoint."""
+        self._settle("final analyses", lambda: not self._owed(promises, ANALYSED))
+        asked = self._asked(promises)
+        if asked:
+            self._step(f"Sign-off of {len(asked)} verdicts by REST, each with a reason")
+            # Airflow 3.3 can fail a sign-off that is answered within a second of being asked.
+            time.sleep(self._unhurried)
+        for slug, question in sorted(asked.items()):
+            answer = answer_for(slug)
+            option = answer.option(question.options)
+            form = answer.form(question.options)
+            self._runs.answer(question, option, form)
+            mark = "" if option == question.options[0] else f" instead of {question.options[0]}"
+            self._say(f"  {slug}: {option}{mark}. {form['rationale']}")
+
+    def _asked(self, promises: tuple[Promise, ...]) -> dict[str, SignOff]:
+        """The question that waits about each experiment; an older recommendation is asked about in vain."""
+        with self._workspace.registry() as registry:
+            known = {
+                decision.fingerprint: promise.slug
+                for promise in promises
+                for decision in decided(registry, promise.slug)
+                if promise.slug not in self._leaving
+            }
+        waiting = self._runs.sign_offs()
+        return {known[one.recommendation]: one for one in waiting if one.recommendation in known}
+
     def _compare_holdouts(self, promises: tuple[Promise, ...]) -> None:
         """The comparison of the quarter in which each holdout ends, once everything that shipped in it is decided."""
         with self._workspace.registry() as registry:
@@ -177,20 +218,23 @@ class Demo:
             }
         if not days:
             return
-        self._settle("final analyses", lambda: not self._owed(promises))
+        self._settle("rolling out", lambda: not self._owed(promises, FOLLOW_UP))
         self._step("Comparison with the holdout by `quarterly_holdout`")
         for day in sorted(days):
             self._runs.trigger("quarterly_holdout", {"as_of": day.isoformat()})
         self._settle("comparing", lambda: True)
 
-    def _owed(self, promises: tuple[Promise, ...]) -> list[str]:
-        """Experiments that still lack a stage which follows by itself."""
-        follow_up = ("final_analysis", "rollout", "memo")
+    def _owed(self, promises: tuple[Promise, ...], stages: tuple[str, ...]) -> list[str]:
+        """Experiments that still lack one of the stages, which follow by themselves or have just been answered."""
         return [
             entry.slug
             for entry in self._outcomes(promises)
-            if any(stage.startswith(follow_up) for stage in entry.missing)
+            if any(one.startswith(stages) for one in self._lacks(entry))
         ]
+
+    def _lacks(self, entry: Outcome) -> list[str]:
+        """What is missing of a life, but for a signature that is the user's to give."""
+        return [one for one in entry.missing if not (entry.slug in self._leaving and one.startswith(SIGN_OFF))]
 
     def _outcomes(self, promises: tuple[Promise, ...]) -> list[Outcome]:
         rolled_out = self._runs.succeeded_partitions("rollout")
@@ -253,15 +297,25 @@ class Demo:
         whole = hashlib.sha256("\n".join(f"{one.slug} {one.digest}" for one in entries).encode()).hexdigest()[:12]
         self._say(f"Findings of all experiments: {whole} (the same data gives the same, however often it is replayed)")
         self._say(f"Memos: {self._workspace.memo_root}/<experiment>/ (Markdown, HTML, Slack)")
-        incomplete = [entry.slug for entry in entries if entry.missing]
+        incomplete = [entry.slug for entry in entries if self._lacks(entry)]
         complete = bool(entries) and not incomplete and not failed
         if complete:
             self._say(f"Every stage ran for every experiment ({self._seconds():.0f} s).")
+            self._invite()
         else:
             self._say(
                 f"NOT COMPLETE: {len(failed)} failed runs; stages missing for {', '.join(incomplete) or 'nobody'}."
             )
         return complete
+
+    def _invite(self) -> None:
+        """Say where the verdicts that were left can be signed."""
+        for one in self._runs.sign_offs():
+            path = f"/dags/{SIGNING}/runs/{quoted(one.run)}/tasks/{SIGN}/required_actions"
+            self._say(
+                f"\nA verdict waits for your signature ({one.options[0]} is recommended): read its memo and sign it at"
+            )
+            self._say(f"  {self._airflow.place.url}{path}")
 
     def _how_it_failed(self, run: Run) -> str:
         tasks = ", ".join(self._runs.failed_tasks(run)) or "no task"

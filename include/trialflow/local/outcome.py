@@ -13,9 +13,11 @@ from trialflow.memo.evidence import Evidence
 from trialflow.memo.sections.effect import effect_text, leading, primary_comparisons, scale
 from trialflow.registry import EventKind, Registry
 from trialflow.spec.promise import Promise
+from trialflow.stages.sign import signed_decision
 from trialflow.stages.workspace import registered
 
 DIGEST_DIGITS = 12
+SIGN_OFF = "sign-off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +45,11 @@ def replayed(registry: Registry) -> tuple[Promise, ...]:
 
 def outcome(registry: Registry, promise: Promise, *, rolled_out: Collection[str], yesterday: date) -> Outcome:
     """Read one experiment from the record. `rolled_out` holds the partitions of successful rollout runs."""
-    decisions = [Decision.from_document(stored.document) for stored in registry.decisions(promise.slug)]
+    decisions = decided(registry, promise.slug)
     last = decisions[-1] if decisions else None
     return Outcome(
         slug=promise.slug,
-        verdicts=tuple(f"{one.verdict.value} {one.as_of}" for one in decisions),
+        verdicts=tuple(_verdict(one) for one in decisions),
         effect=_holdout_effect(registry, promise)
         if keeps_holdout(promise.experiment)
         else _effect(registry, promise, last),
@@ -56,6 +58,21 @@ def outcome(registry: Registry, promise: Promise, *, rolled_out: Collection[str]
         missing=_missing(registry, promise, decisions, rolled_out, yesterday),
         simulated=promise.simulated,
     )
+
+
+def decided(registry: Registry, slug: str) -> list[Decision]:
+    """The verdicts on an experiment with their signatures, by day."""
+    found = (signed_decision(registry, slug, stored.as_of) for stored in registry.decisions(slug))
+    return [decision for decision in found if decision is not None]
+
+
+def _verdict(decision: Decision) -> str:
+    told = f"{decision.verdict.value} {decision.as_of}"
+    if decision.signature is None:
+        return told if decision.verdict is Verdict.EXTEND else f"{told} (not signed yet)"
+    if not decision.overridden:
+        return f"{told} (signed by {decision.signed_by})"
+    return f"{told} (overridden: {decision.final_verdict.value}, signed by {decision.signed_by})"
 
 
 def digest(registry: Registry, slug: str) -> str:
@@ -110,8 +127,14 @@ def _missing(
         )
     told = {memo.as_of for memo in registry.memos(slug, kind="decision")}
     missing += [f"memo of {one.as_of}" for one in decisions if one.as_of not in told]
-    missing += [f"rollout of {one.as_of}" for one in decisions if f"{slug}|{one.as_of}" not in rolled_out]
+    missing += [f"{SIGN_OFF} of {one.as_of}" for one in decisions if _waits(one)]
+    signed = [one.as_of for one in decisions if one.signature is not None]
+    missing += [f"rollout of {day}" for day in signed if f"{slug}|{day}" not in rolled_out]
     return tuple(missing)
+
+
+def _waits(decision: Decision) -> bool:
+    return decision.signature is None and decision.verdict is not Verdict.EXTEND
 
 
 def _days_owed(promise: Promise, decisions: list[Decision], yesterday: date) -> set[date]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from trialflow.local.answers import SignOff
 from trialflow.local.environment import LocalError
 from trialflow.local.rest import ANYTHING, Rest, RestError, quoted
 from trialflow.local.windows import Window
@@ -25,6 +26,7 @@ DAGS = (
     "notifications",
 )
 POOL = "trialflow"
+SIGNING, SIGN, PARKED = "final_analysis", "sign", "awaiting_input"
 UNFINISHED = ("queued", "running")
 MAY_WAIT = ("daily_monitoring", "novelty_decay")
 """Scheduled runs of these wait for a live experiment's data, for hours if need be: nobody waits for them here."""
@@ -145,9 +147,37 @@ class Runs:
     # Looking
 
     def unfinished(self, dag: str = ANYTHING) -> tuple[Run, ...]:
-        """Runs that are queued or running, but for those that may wait for hours."""
-        found = (Run.of(one) for one in self._rest.listed(f"/dags/{dag}/dagRuns", "dag_runs", state=UNFINISHED))
-        return tuple(run for run in found if not (run.kind == "scheduled" and run.dag in MAY_WAIT))
+        """Runs that are queued or running, but for those that may wait for hours, or for a person's signature."""
+        found = [Run.of(one) for one in self._rest.listed(f"/dags/{dag}/dagRuns", "dag_runs", state=UNFINISHED)]
+        parked = self._parked() if any(run.dag == SIGNING for run in found) else frozenset()
+        return tuple(
+            run
+            for run in found
+            if not (run.kind == "scheduled" and run.dag in MAY_WAIT) and not (run.dag == SIGNING and run.run in parked)
+        )
+
+    def _parked(self) -> frozenset[str]:
+        path = f"/dags/{SIGNING}/dagRuns/{ANYTHING}/taskInstances"
+        return frozenset(one["dag_run_id"] for one in self._rest.listed(path, "task_instances", state=PARKED))
+
+    def sign_offs(self) -> tuple[SignOff, ...]:
+        """Questions that wait for an answer."""
+        path = f"/dags/{SIGNING}/dagRuns/{ANYTHING}/hitlDetails"
+        return tuple(
+            SignOff(
+                run=one["task_instance"]["dag_run_id"],
+                recommendation=one["params"]["recommendation"]["value"] or "",
+                options=tuple(one["options"]),
+                form={name: param["value"] or "" for name, param in one["params"].items()},
+            )
+            for one in self._rest.listed(path, "hitl_details", response_received="false", state=PARKED)
+        )
+
+    def answer(self, asked: SignOff, option: str, form: Mapping[str, str]) -> None:
+        """Answer a question as the user who is logged in; fields that are not given stay as they were shown."""
+        path = f"/dags/{SIGNING}/dagRuns/{quoted(asked.run)}/taskInstances/{SIGN}/-1/hitlDetails"
+        body = {"chosen_options": [option], "params_input": {**asked.form, **form}}
+        self._rest.send("PATCH", path, body)
 
     def backfilling(self, dag: str) -> int:
         """How many runs of a DAG's backfill are not finished."""
