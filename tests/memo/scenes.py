@@ -303,7 +303,12 @@ def effects(*comparisons: dict[str, Any], days: int = 14, **changes: Any) -> Fin
     fields: dict[str, Any] = {
         "policy": "group_sequential",
         "comparisons": list(comparisons),
-        "path": [row for one in comparisons for row in path(one["variant"], days, one["estimate"], one["std_error"])],
+        "path": [
+            row
+            for one in comparisons
+            if one["estimate"] is not None
+            for row in path(one["variant"], days, one["estimate"], one["std_error"])
+        ],
         "looks": [
             {"variant": first["variant"], "day": one.as_of.isoformat(), "z": one.z, "boundary": one.boundary}
             for one in LOOKS

@@ -204,7 +204,7 @@ def test_a_holdout_memo_states_what_it_could_have_found() -> None:
     text = markdown(holdout_memo(scene.promise, found, scene.amendments, scene.orders, promise_fingerprint="f00d"))
     assert "0.15 percentage points" in text
     assert "1 launch add up to +0.10 percentage points (as naively estimated: +0.13" in text
-    assert "The holdout shows +0.11 percentage points beyond that (95% interval −0.04 to +0.26)" in text
+    assert "What the holdout shows, less that sum, is +0.11 percentage points (95% interval −0.04 to +0.26)" in text
     assert "| ranker-v6 | +0.160 | +0.125 | 80% | +0.100 |" in text
     assert "1 look" in text
     assert "Reason: The phone app was released a day late." in text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -14,7 +16,16 @@ from matplotlib.figure import Figure
 
 from tests.memo.scenes import Scene, ship, two_treatments
 from trialflow.memo.charts import DARK, DRAW, LIGHT, png, svg
-from trialflow.memo.memo import Allocation, Chart, EffectOverTime, EffectPath, Forest, ForestRow
+from trialflow.memo.memo import (
+    Allocation,
+    Chart,
+    EffectOverTime,
+    EffectPath,
+    Forest,
+    ForestRow,
+    Lifetime,
+    LifetimePath,
+)
 
 CHARTS = ship().memo.charts
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -33,19 +44,44 @@ def contrast(first: str, second: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.kind)
-def test_the_same_chart_gives_the_same_bytes(chart: Chart) -> None:
-    assert svg(chart) == svg(chart)
-    assert png(chart) == png(chart)
-
-
 def test_another_process_draws_the_same_bytes() -> None:
     code = (
-        "from tests.memo.scenes import ship; from trialflow.memo.charts import svg; "
-        "import sys; sys.stdout.write(''.join(map(svg, ship().memo.charts)))"
+        "from tests.memo.scenes import ship; from trialflow.memo.charts import png, svg; "
+        "import hashlib, sys; charts = ship().memo.charts; sys.stdout.write(''.join(map(svg, charts)) "
+        "+ hashlib.sha256(b''.join(map(png, charts))).hexdigest())"
     )
     drawn = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=ENVIRONMENT)
-    assert drawn.stdout == "".join(map(svg, CHARTS))
+    assert drawn.stdout == "".join(map(svg, CHARTS)) + hashlib.sha256(b"".join(map(png, CHARTS))).hexdigest()
+
+
+@pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.kind)
+def test_numbers_appear_beside_the_pointer_and_in_no_id(chart: Chart) -> None:
+    root = ET.fromstring(svg(chart, prefix="c1-"))
+    tips = [one.text or "" for one in root.iter() if one.tag.endswith("title")][1:]  # the first is the picture's own
+    assert tips
+    assert all(re.search(r"\d", tip) for tip in tips)
+    assert not any("tip" in one.attrib.get("id", "") for one in root.iter())
+
+
+def test_a_forest_shows_zero_and_nothing_far_beyond_its_intervals() -> None:
+    wide = {"role": "primary", "good_direction": 1}
+    rows = (ForestRow(label="mail", estimate=119.0, lower=73.0, upper=183.0, margin=-10.0, **wide),)  # type: ignore[arg-type]
+    figure = Figure()
+    DRAW["forest"](figure, Forest(rows=rows, axis="Effect (%)"))
+    left, right = figure.axes[0].get_xlim()
+    assert -60 < left < -10
+    assert 183 < right < 240
+
+
+def test_a_lifetime_is_shown_whole() -> None:
+    path = LifetimePath(
+        variant="v7", days=(0, 1, 2), estimate=(0.04, 0.09, 0.02), lower=(0.02, 0.06, 0.0), upper=(0.06, 0.12, 0.04)
+    )
+    figure = Figure()
+    DRAW["lifetime"](figure, Lifetime(paths=(path,), axis="Effect (views)", good_direction=1))
+    low, high = figure.axes[0].get_ylim()
+    assert low < 0.0
+    assert high > 0.12
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.kind)

@@ -131,7 +131,7 @@ def _other_effects(
     promise: Promise, decision: Decision, evidence: Evidence, orders: Sequence[Order]
 ) -> tuple[Section, ...]:
     return (
-        impact_section(promise, evidence, orders, decision.as_of),
+        impact_section(promise, decision, evidence, orders),
         shrunken_section(promise, evidence),
         metrics_section(promise, evidence),
         segments_section(promise, evidence),

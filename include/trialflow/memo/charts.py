@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from trialflow.memo.memo import Allocation, Chart, EffectOverTime, Forest, ForestRow, Lifetime, Memo
-from trialflow.memo.words import MINUS, MONTHS, fixed, p_value, significant, whole
+from trialflow.memo.words import MINUS, MONTHS, decimals_for, fixed, p_value, significant, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,6 +59,7 @@ SETTINGS: Mapping[str, Any] = {
 }
 MOST_TICKS = 7
 CLIP = 4.0
+TIP = "tip: "  # what follows it in an artist's id becomes the text that a browser shows beside the pointer
 
 
 def svg(chart: Chart, *, prefix: str = "", standalone: bool = True) -> str:
@@ -72,6 +73,7 @@ def svg(chart: Chart, *, prefix: str = "", standalone: bool = True) -> str:
     body = re.sub(r"font: ([^;\"']*?)'DejaVu Sans'[^;\"]*", rf"font: \1{FONT.replace(chr(34), chr(39))}", body)
     for name, colour in LIGHT.items():
         body = body.replace(f"{colour}", f"var(--chart-{name}, {colour})")
+    body = re.sub(rf'<g id="{TIP}([^"]*)">', r"<g><title>\1</title>", body)
     body = re.sub(r'(id=")', rf"\1{prefix}", body)
     body = re.sub(r"(url\(#|href=\"#)", rf"\1{prefix}", body)
     head, rest = body.split(">", 1)
@@ -212,20 +214,36 @@ def _lines(axes: Axes, series: Sequence[Series], *, also: Sequence[float], whisk
             axes.plot(x, low, color=colour, linewidth=0.8, alpha=0.6, zorder=3)
             axes.plot(x, high, color=colour, linewidth=0.8, alpha=0.6, zorder=3)
         axes.plot(x, middle, color=colour, linewidth=1.8, marker=marker, markersize=4.2 if whiskers else 3.2, zorder=4)
+        for at, value, first, last in zip(x, middle, low, high, strict=True):
+            if math.isfinite(value):
+                _tip(axes, at, value, f"{name}, day {round(at)}: {_numbers(value, first, last)}")
         known = [value for value in middle if math.isfinite(value)]
         if known:
             ends.append((known[-1], name, colour))
-    _limit(axes, series, also)
+    _limit(axes, series, also, whole=whiskers)
     _name_ends(axes, ends)
 
 
-def _limit(axes: Axes, series: Sequence[Series], also: Sequence[float]) -> None:
-    """A y range that shows the late bounds whole; the very wide early ones run out of the picture."""
+def _numbers(value: float, low: float, high: float) -> str:
+    """`+0.104 (0.012 to 0.196)`."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return significant(value)
+    decimals = decimals_for((high - low) / 2)
+    return f"{fixed(value, decimals)} ({fixed(low, decimals)} to {fixed(high, decimals)})"
+
+
+def _tip(axes: Axes, x: float, y: float, text: str) -> None:
+    """A text that appears beside the pointer in SVG; nothing is seen of it in the picture."""
+    axes.plot([x], [y], linestyle="none", marker="o", markersize=11, alpha=0.0, zorder=9, gid=f"{TIP}{text}")
+
+
+def _limit(axes: Axes, series: Sequence[Series], also: Sequence[float], *, whole: bool) -> None:
+    """A y range that shows the late bounds whole; the very wide early ones of a path run out of the picture."""
     late = [
         value
         for _, days, estimate, lower, upper in series
         for values in (estimate, lower, upper)
-        for value in _floats(values)[len(days) // 3 :]
+        for value in _floats(values)[0 if whole else len(days) // 3 :]
         if math.isfinite(value)
     ]
     shown = [*late, *also, 0.0]
@@ -267,10 +285,10 @@ def _forest(figure: Figure, data: Forest) -> None:
     _plain_axes(axes, grid="x")
     axes.spines["left"].set_visible(False)
     axes.axvline(0, color=LIGHT["ink"], linewidth=1.0, zorder=2)
-    reach = _reach(rows)
+    first, last = _reach(rows)
     for y, row in enumerate(rows):
-        _forest_row(axes, y, row, reach)
-    axes.set_xlim(-reach, reach)
+        _forest_row(axes, y, row, first, last)
+    axes.set_xlim(first, last)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_yticks(range(len(rows)), [row.label for row in rows])
     axes.tick_params(axis="y", length=0, labelcolor=LIGHT["ink"], labelsize=9)
@@ -282,31 +300,35 @@ def _forest(figure: Figure, data: Forest) -> None:
     )  # fmt: skip
 
 
-def _reach(rows: Sequence[ForestRow]) -> float:
-    """Half the width of the axis: everything that fits within a few times the typical interval."""
+def _reach(rows: Sequence[ForestRow]) -> tuple[float, float]:
+    """Both ends of the axis: zero, and everything that fits within a few times the typical interval."""
     wide = sorted(max(abs(row.lower), abs(row.upper)) for row in rows)
     typical = wide[len(wide) // 2] or 1.0
-    margins = [abs(row.margin) for row in rows if row.margin is not None]
-    inside = [extent for extent in wide if extent <= CLIP * typical]
-    return 1.12 * max([*inside, *(margin for margin in margins if margin <= CLIP * typical), 1e-9])
+    ends = [end for row in rows for end in (row.lower, row.upper, row.margin) if end is not None]
+    inside = [0.0, *(end for end in ends if abs(end) <= CLIP * typical)]
+    low, high = min(inside), max(inside)
+    room = 0.12 * ((high - low) or 1.0)
+    return low - room, high + room
 
 
-def _forest_row(axes: Axes, y: int, row: ForestRow, reach: float) -> None:
+def _forest_row(axes: Axes, y: int, row: ForestRow, first: float, last: float) -> None:
     open_ended = row.lower <= 0 <= row.upper
     good = row.estimate * row.good_direction > 0
     colour = LIGHT["muted"] if open_ended else LIGHT["one"] if good else LIGHT["two"]
-    low, high = max(row.lower, -reach), min(row.upper, reach)
+    low, high = max(row.lower, first), min(row.upper, last)
     axes.hlines(y, low, high, color=colour, linewidth=2.2, zorder=3)
-    for end, clipped, marker in ((low, row.lower < -reach, "<"), (high, row.upper > reach, ">")):
+    for end, clipped, marker in ((low, row.lower < first, "<"), (high, row.upper > last, ">")):
         axes.plot([end], [y], marker=marker if clipped else "|", color=colour, markersize=6 if clipped else 8, zorder=3)
-    if abs(row.estimate) <= reach:
+    if first <= row.estimate <= last:
         axes.plot(
             [row.estimate], [y], marker="o", markersize=7, color=colour, zorder=4,
             markerfacecolor=LIGHT["paper"] if open_ended else colour, markeredgewidth=1.6,
         )  # fmt: skip
-    if row.margin is not None and abs(row.margin) <= reach:
+    margin = "" if row.margin is None else f"; margin {_percent(row.margin)}"
+    _tip(axes, min(max(row.estimate, first), last), y, f"{' '.join(row.label.split())}: {_interval_text(row)}{margin}")
+    if row.margin is not None and first <= row.margin <= last:
         axes.vlines(row.margin, y - 0.34, y + 0.34, color=LIGHT["ink"], linewidth=2.0, zorder=5)
-        outer = -reach if row.margin < 0 else reach
+        outer = first if row.margin < 0 else last
         axes.fill_betweenx([y - 0.34, y + 0.34], outer, row.margin, color=LIGHT["warn"], alpha=0.10, linewidth=0)
     axes.annotate(
         _interval_text(row), (1, y),
@@ -316,7 +338,7 @@ def _forest_row(axes: Axes, y: int, row: ForestRow, reach: float) -> None:
 
 
 def _interval_text(row: ForestRow) -> str:
-    return f"{_percent(row.estimate)} ({_percent(row.lower)} to {_percent(row.upper)})"
+    return row.text or f"{_percent(row.estimate)} ({_percent(row.lower)} to {_percent(row.upper)})"
 
 
 def _percent(value: float) -> str:
@@ -351,6 +373,9 @@ def _units(axes: Axes, data: Allocation, *, short: bool) -> None:
             if observed != expected
             else "as planned"
         )
+        _tip(
+            axes, observed / 2, y, f"{list(reversed(data.variants))[y]}: {whole(observed)} of {whole(expected)} planned"
+        )
         label = f"{whole(observed)}\n{gap}" if short else f"{whole(observed)} ({gap})"
         axes.annotate(
             label, (max(observed, expected), y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8,
@@ -373,6 +398,8 @@ def _split_evidence(axes: Axes, evidence: Sequence[tuple[date, float]], threshol
     values = [max(p, floor) for _, p in evidence]
     axes.step(x, values, where="post", color=LIGHT["one"], linewidth=1.8)
     axes.plot(x[-1], values[-1], "o", color=LIGHT["one"], markersize=4.5)
+    for at, shown, (_, p) in zip(x, values, evidence, strict=True):
+        _tip(axes, at, shown, f"day {at}: {p_value(p)}")
     axes.set_yscale("log")
     axes.minorticks_off()
     bottom = min([*values, *([threshold] if threshold else [])])

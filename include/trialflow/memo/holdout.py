@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trialflow.checks.comparison import Comparison
-from trialflow.checks.finding import Finding
+from trialflow.checks.finding import Finding, Status
 from trialflow.memo.build import labels, provenance
 from trialflow.memo.code import code
 from trialflow.memo.evidence import Evidence, real
@@ -23,6 +23,7 @@ from trialflow.memo.sections.effect import (
 from trialflow.memo.sections.integrity import STATUS
 from trialflow.memo.sections.looks import look_days_taken
 from trialflow.memo.sections.record import Amendment, Order, deviations_section
+from trialflow.memo.sections.verdict import seen
 from trialflow.memo.words import NOT_AVAILABLE, MetricScale, absolute, counted, percent, period, sentence, whole
 from trialflow.spec.fingerprint import fingerprint
 from trialflow.spec.promise import Promise
@@ -55,7 +56,7 @@ def holdout_memo(
         experiment=promise.slug,
         as_of=finding.as_of,
         title=f"Holdout: {promise.experiment.title}",
-        verdict=f"HOLDOUT ({STATUS[finding.status]})",
+        verdict="HOLDOUT" if found and finding.status is Status.PASS else f"HOLDOUT ({STATUS[finding.status]})",
         summary=_summary(promise, evidence, finding, found),
         labels=labels(promise),
         highlights=_highlights(promise, evidence, found, looks),
@@ -94,8 +95,7 @@ def _summary(promise: Promise, evidence: Evidence, finding: Finding, found: Sequ
         if expected is not None and evidence.rows(finding.check, "shipped")
         else "; no launch of the period is on record"
     )
-    control = promise.experiment.control.name
-    return sentence(f"{one.metric} of {one.variant} differs from {control} by {effect_text(one, how)}{beside}")
+    return sentence(f"{seen(promise, one)}{beside}")
 
 
 def _highlights(promise: Promise, evidence: Evidence, found: Sequence[Comparison], looks: str) -> dict[str, str]:
@@ -161,7 +161,7 @@ def _shipped(promise: Promise, evidence: Evidence, check: str) -> Section:
     added = (
         f"{counted(len(rows), 'launch', 'launches')} add up to {how.effect(promised, decimals)}"
         + (f" (as naively estimated: {how.effect(naive, decimals)})" if naive is not None else "")
-        + f". The holdout shows {how.effect(gap, decimals)} beyond that "
+        + f". What the holdout shows, less that sum, is {how.effect(gap, decimals)} "
         + f"({level} interval {how.span(lower, upper, decimals)})."
     )
     few = not all(row.get("shrunken") for row in rows)
@@ -179,9 +179,10 @@ def _shipped(promise: Promise, evidence: Evidence, check: str) -> Section:
 
 def _contributions(how: MetricScale, rows: Sequence[Mapping[str, Any]]) -> Table:
     told = []
+    errors = [error for row in rows if (error := real(row.get("std_error")))]
+    decimals = how.decimals(-2 * min(errors), 2 * min(errors)) if errors else 2
     for row in rows:
-        naive, effect, error, exposure = (real(row.get(key)) for key in ("naive", "estimate", "std_error", "exposure"))
-        decimals = how.decimals(-2 * error, 2 * error) if error else 2
+        naive, effect, exposure = (real(row.get(key)) for key in ("naive", "estimate", "exposure"))
         share = exposure if exposure is not None else 1.0
         told.append(
             (

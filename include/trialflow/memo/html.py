@@ -27,6 +27,7 @@ TONES = {
     "ALERT": "bad",
 }
 GLUE = re.compile(rf"\bp [=<] [\d.]+|[+{MINUS}]?[\d.,]+%? to [+{MINUS}]?[\d.,]*\d%?")
+LABEL_TONES = {"overridden": "loud", "signed by": "calm"}
 STATUS_WORDS = {"pass": "good", "warning": "care", "fail": "bad", "no data": "care", "not applicable": "calm"}
 
 
@@ -46,6 +47,7 @@ def html(memo: Memo) -> str:
             why=memo.verdict.partition(" (")[2].rstrip(")"),
             tone=TONES.get(word.partition(",")[0], "calm"),
             status_words=STATUS_WORDS,
+            label_tone=_label_tone,
         )
     )
     return text
@@ -65,6 +67,11 @@ def _environment() -> Any:  # noqa: ANN401 (jinja2 is imported late)
     )
     environment.filters["glued"] = _glued
     return environment
+
+
+def _label_tone(label: str) -> str:
+    """An override is loud, a signature is calm; everything else asks for care."""
+    return next((tone for start, tone in LABEL_TONES.items() if label.startswith(start)), "care")
 
 
 def _glued(text: str) -> str:

@@ -46,7 +46,10 @@ class EffectOverTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForestRow:
-    """One interval of a forest plot, as a relative effect in percent, with the (signed) margin to draw."""
+    """One interval of a forest plot, as a relative effect in percent, with the (signed) margin to draw.
+
+    `text` says the numbers as the tables do.
+    """
 
     label: str
     role: str
@@ -55,6 +58,7 @@ class ForestRow:
     lower: float
     upper: float
     margin: float | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

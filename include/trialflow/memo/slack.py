@@ -63,8 +63,8 @@ def with_links(payload: Payload, links: Sequence[tuple[str, str]], *, note: str 
     if not links and not note:
         return payload
     above = [_context(note)] if note else []
-    below = [_text(_line(links))] if links else []
-    own = payload.get("blocks") or [_text(shorten(payload["text"], SECTION_LENGTH))]
+    below = [paragraph(_line(links))] if links else []
+    own = payload.get("blocks") or [paragraph(shorten(payload["text"], SECTION_LENGTH))]
     return {**payload, "blocks": [*above, *own, *below]}
 
 
@@ -157,11 +157,11 @@ def _texts(lines: Sequence[str]) -> Iterator[Block]:
     for line in itertools.chain.from_iterable(map(_pieces, lines)):
         joined = f"{packed}\n{line}" if packed else line
         if len(joined) > SECTION_LENGTH:
-            yield _text(packed)
+            yield paragraph(packed)
             joined = line
         packed = joined
     if packed:
-        yield _text(packed)
+        yield paragraph(packed)
 
 
 def _pieces(line: str) -> Iterable[str]:
@@ -186,7 +186,8 @@ def _tail(memo: Memo) -> Iterator[Block]:
         yield _context(rests)
 
 
-def _text(text: str) -> Block:
+def paragraph(text: str) -> Block:
+    """One section of Slack's own markup, which is neither escaped nor cut."""
     from slack_sdk.models.blocks import MarkdownTextObject, SectionBlock
 
     return _checked(SectionBlock(text=MarkdownTextObject(text=text)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -27,6 +28,7 @@ MONTHS = (
     "December",
 )
 SMALLEST_P = 0.0001
+ISO_DAY = re.compile(r"\b\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b(?![-\d])")
 MOST_DECIMALS = 8
 
 
@@ -122,8 +124,8 @@ def plain(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital first letter and a full stop; names of metrics and variants keep their own spelling."""
-    stripped = text.strip()
+    """With a capital first letter, a full stop and days in words; names of metrics and variants keep their own spelling."""
+    stripped = ISO_DAY.sub(lambda found: day(date.fromisoformat(found.group(0))), text.strip())
     if not stripped:
         return ""
     first = stripped.split(" ", 1)[0]
@@ -148,6 +150,11 @@ class MetricScale:
     def value(self, value: float | None, decimals: int) -> str:
         """A variant's level: `19.02%`, `52.46 rounds`."""
         return NOT_AVAILABLE if value is None else f"{fixed(value * self.factor, decimals)}{self.value_suffix}"
+
+    def level(self, value: float | None, decimals: int) -> str:
+        """A variant's level where the unit stands elsewhere: `19.02%`, `52.46`."""
+        suffix = self.value_suffix if self.value_suffix == "%" else ""
+        return NOT_AVAILABLE if value is None else f"{fixed(value * self.factor, decimals)}{suffix}"
 
     def number(self, effect: float | None, decimals: int) -> str:
         """An effect without its unit (tables say the unit in the column)."""

@@ -185,6 +185,7 @@ def minimum_effect(promise: Promise, control: float) -> float:
 
 def _effect_table(promise: Promise, found: Sequence[Comparison]) -> Table:
     how = scale(promise, found[0].metric)
+    adjusted = any(one.variance_reduction is not None for one in found)
     rows = []
     for one in found:
         decimals = how.decimals(one.lower, one.upper) if one.lower is not None else decimals_for_estimate(one, how)
@@ -198,7 +199,7 @@ def _effect_table(promise: Promise, found: Sequence[Comparison]) -> Table:
                 how.effect(one.estimate, decimals),
                 how.span(one.lower, one.upper, decimals),
                 relative_text(one, share),
-                _adjustment(one, how, decimals),
+                *((_adjustment(one, how, decimals),) if adjusted else ()),
             )
         )
     first = found[0]
@@ -206,7 +207,10 @@ def _effect_table(promise: Promise, found: Sequence[Comparison]) -> Table:
     interval = level_text(first)
     return Table(
         caption=f"{first.metric} against {promise.experiment.control.name}, effects in {how.effect_unit}",
-        columns=(*columns, interval, f"Relative effect ({interval})", "Without variance reduction"),
+        columns=(
+            *(*columns, interval, f"Relative effect ({interval})"),
+            *(("Without variance reduction",) if adjusted else ()),
+        ),
         rows=tuple(rows),
     )
 

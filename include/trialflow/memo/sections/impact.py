@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from trialflow.checks.comparison import Comparison
+from trialflow.decision.decision import Decision
 from trialflow.memo.evidence import Evidence, real
 from trialflow.memo.memo import Section, Table
 from trialflow.memo.sections.effect import level_text, primary_comparisons
 from trialflow.memo.sections.record import Order
 from trialflow.memo.words import NOT_AVAILABLE, counted, decimals_for, plain, sentence, signed, whole
-from trialflow.spec.metric import Metric, MetricKind
+from trialflow.spec.metric import MetricKind
 from trialflow.spec.promise import Promise
 from trialflow.spec.source import Grain
 
 DAYS_IN_A_YEAR = 365
 FEWEST_DAYS = 7  # below a full week the traffic of a day says little about that of a year
 ROUNDED_TO = 3  # significant digits: the assumption is rougher than any further digit
+
+ALIKE = (
+    0.5  # a metric measured on fewer than half of the assigned units counts something else, clicks of page views say
+)
+SHRUNKEN = ("Shrunken", "Shrunken interval")
 
 NOT_ADDITIVE: Mapping[MetricKind, str] = {
     MetricKind.RATIO: "it is a ratio, and ratios of units do not add up",
@@ -28,41 +34,67 @@ NOT_ADDITIVE: Mapping[MetricKind, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Yearly:
-    """Units in a year at the pace that was seen, and what is added up over them."""
+    """Units in a year at the pace that was seen, a day's units, and the days of enrolment they were counted on."""
 
     units: float
     per_day: float
     days: int
-    what: str
 
 
-def impact_section(promise: Promise, evidence: Evidence, orders: Sequence[Order], as_of: date) -> Section:
-    """The effect on the primary metric in a year, with its assumption; or the reason why there is no such number."""
+def impact_section(promise: Promise, decision: Decision, evidence: Evidence, orders: Sequence[Order]) -> Section:
+    """The effect on the primary metric in a year, with its assumption; or the reason why there is no such number.
+
+    A verdict about a segment is scaled to that segment's share of the units.
+    """
     title = "In a year"
-    found = [one for one in primary_comparisons(promise, evidence) if one.estimate is not None]
-    yearly = yearly_of(promise, evidence, orders, as_of)
     name = promise.experiment.metrics.primary.metric
+    segment = decision.final_segment
+    found = [one for one in _about(promise, evidence, segment) if one.estimate is not None]
+    yearly = yearly_of(promise, evidence, orders, decision.as_of)
     if isinstance(yearly, str) or not found:
         why = yearly if isinstance(yearly, str) else "the effect is not available"
         return Section(title=title, paragraphs=(sentence(f"{name} is not scaled to a year: {why}"),))
-    unit = plain(promise.experiment.unit)
-    shrunk = {str(row.get("variant")): row for row in evidence.rows("shrinkage", "variants")}
-    rows = tuple(_row(one, yearly, shrunk.get(one.variant, {})) for one in found)
-    columns = ("Variant", "In a year, as measured", level_text(found[0]))
+    share = _share(promise, evidence, found) if segment else 1.0
+    units = yearly.units * share
+    shrunk = {} if segment else {str(row.get("variant")): row for row in evidence.rows("shrinkage", "variants")}
+    rows = tuple(_row(one, units, shrunk.get(one.variant, {})) for one in found)
     with_shrunken = any(real(row.get("shrunken")) is not None for row in shrunk.values())
+    everybody = f"everybody with {segment}" if segment else "everybody"
     table = Table(
-        caption=f"{yearly.what}, in {counted(DAYS_IN_A_YEAR, 'day')} if everybody gets the variant",
-        columns=(*columns, *(("Shrunken", "Shrunken interval") if with_shrunken else ())),
+        caption=f"{_added_up(promise)} in {DAYS_IN_A_YEAR} days if {everybody} gets the variant; negative means fewer",
+        columns=("Variant", "As measured", level_text(found[0]), *(SHRUNKEN if with_shrunken else ())),
         rows=tuple(row if with_shrunken else row[:3] for row in rows),
     )
-    window = promise.metrics[name].window
-    counts = f" What a {unit} does later than day {window.to_day} after exposure is not counted." if window else ""
-    assumption = (
-        f"Assumed: as many new units as on the {counted(yearly.days, 'day')} of enrolment, {whole(yearly.per_day)} a day or "
-        f"{_rounded(yearly.units)} a year, all of them treated, and an effect that stays as it was measured. A {unit} who "
-        f"returns counts once.{counts}"
+    return Section(
+        title=title, paragraphs=(_assumption(promise, yearly, units, segment),), tables=(table,), essential=True
     )
-    return Section(title=title, paragraphs=(assumption,), tables=(table,), essential=True)
+
+
+def _about(promise: Promise, evidence: Evidence, segment: str) -> tuple[Comparison, ...]:
+    if not segment:
+        return primary_comparisons(promise, evidence)
+    found = evidence.comparisons("segments")
+    return tuple(one for one in found if f"{one.segment_dimension} = {one.segment_value}" == segment)
+
+
+def _share(promise: Promise, evidence: Evidence, found: Sequence[Comparison]) -> float:
+    """Share of the units that the segment holds."""
+    variants = {one.variant for one in found}
+    whole_of_it = [one for one in primary_comparisons(promise, evidence) if one.variant in variants]
+    everybody = sum(one.n_control + one.n_treatment for one in whole_of_it)
+    return sum(one.n_control + one.n_treatment for one in found) / everybody if everybody else 0.0
+
+
+def _assumption(promise: Promise, yearly: Yearly, units: float, segment: str) -> str:
+    unit = plain(promise.experiment.unit)
+    window = promise.metrics[promise.experiment.metrics.primary.metric].window
+    counts = f" What a {unit} does later than day {window.to_day} after exposure is not counted." if window else ""
+    of_these = f", {_rounded(units)} of them with {segment}" if segment else ""
+    return (
+        f"Assumed: new units keep coming as on the {counted(yearly.days, 'day')} of enrolment ({whole(yearly.per_day)} a "
+        f"day, {_rounded(yearly.units)} a year{of_these}), all of them get the variant, and the effect stays as it was "
+        f"measured. A {unit} who returns counts once.{counts}"
+    )
 
 
 def yearly_of(promise: Promise, evidence: Evidence, orders: Sequence[Order], as_of: date) -> Yearly | str:
@@ -75,12 +107,22 @@ def yearly_of(promise: Promise, evidence: Evidence, orders: Sequence[Order], as_
     units = evidence.split_units
     if not units:
         return "the number of units is not available"
+    if promise.source.grain is not Grain.UNITS and (counted_by := _counted_by(promise, evidence)) < ALIKE * units:
+        unit = plain(promise.experiment.unit)
+        return (
+            f"it is measured on {whole(counted_by)} of {whole(units)} units ({unit}), so it counts something else than what "
+            "was assigned"
+        )
     days = enrolment_days(promise, evidence, orders, as_of)
     if days < FEWEST_DAYS:
         return f"enrolment lasted {counted(days, 'day')}, which says little about the traffic of a year"
-    per_day = units / days
-    what = _added_up(metric, plain(promise.experiment.unit))
-    return Yearly(units=per_day * DAYS_IN_A_YEAR, per_day=per_day, days=days, what=what)
+    return Yearly(units=units / days * DAYS_IN_A_YEAR, per_day=units / days, days=days)
+
+
+def _counted_by(promise: Promise, evidence: Evidence) -> float:
+    """Units over which the primary metric is measured, in all variants."""
+    found = primary_comparisons(promise, evidence)
+    return max((one.n_control for one in found), default=0.0) + sum(one.n_treatment for one in found)
 
 
 def enrolment_days(promise: Promise, evidence: Evidence, orders: Sequence[Order], as_of: date) -> int:
@@ -92,22 +134,23 @@ def enrolment_days(promise: Promise, evidence: Evidence, orders: Sequence[Order]
     return (last - calendar.first_day).days + 1
 
 
-def _added_up(metric: Metric, unit: str) -> str:
-    """`EUR`, or how many more units have what the metric counts."""
+def _added_up(promise: Promise) -> str:
+    """`Additional users with conversion`, `Additional EUR (revenue)`: what is added up over units."""
+    metric = promise.metrics[promise.experiment.metrics.primary.metric]
     if metric.kind in (MetricKind.PROPORTION, MetricKind.RETENTION) or metric.unit in ("share", "%", "percent"):
-        return f"Number of units ({unit}) for which {metric.name} holds, more or fewer than without"
-    label = metric.unit.partition(" per ")[0] or metric.name
-    return f"Sum of {metric.name} ({label}), more or less than without" if label != metric.name else f"Sum of {label}"
+        return f"Additional units ({plain(promise.experiment.unit)}) with {metric.name}"
+    label = metric.unit.partition(" per ")[0]
+    return f"Additional {label} ({metric.name})" if label else f"Additional {metric.name}"
 
 
-def _row(one: Comparison, yearly: Yearly, shrunk: Mapping[str, object]) -> tuple[str, ...]:
+def _row(one: Comparison, units: float, shrunk: Mapping[str, object]) -> tuple[str, ...]:
     ends = (real(shrunk.get("lower")), real(shrunk.get("upper")))
     return (
         one.variant,
-        _scaled(one.estimate, yearly.units),
-        _span(one.lower, one.upper, yearly.units),
-        _scaled(real(shrunk.get("shrunken")), yearly.units),
-        _span(*ends, yearly.units),
+        _scaled(one.estimate, units),
+        _span(one.lower, one.upper, units),
+        _scaled(real(shrunk.get("shrunken")), units),
+        _span(*ends, units),
     )
 
 

@@ -10,7 +10,6 @@ from trialflow.memo.evidence import Evidence, real
 from trialflow.memo.memo import Chart, Forest, ForestRow, Section, Table
 from trialflow.memo.sections.effect import (
     decimals_for_estimate,
-    effect_text,
     level_text,
     primary_comparisons,
     relative_decimals,
@@ -129,7 +128,7 @@ def _omnibus(evidence: Evidence) -> str:
 def _table(promise: Promise, variant: str, rows: Sequence[Comparison]) -> Table:
     return Table(
         caption=f"{variant} against {promise.experiment.control.name}; effects in each metric's own unit",
-        columns=("Metric", "Role", "Control", "Variant", "Effect", "Relative effect", "Margin", "Outcome"),
+        columns=("Metric", "Role", "Control / variant", "Effect", "Interval", "Relative effect", "Margin", "Outcome"),
         rows=tuple(_row(promise, one) for one in rows),
     )
 
@@ -141,9 +140,9 @@ def _row(promise: Promise, one: Comparison) -> tuple[str, ...]:
     return (
         one.metric,
         one.role or NOT_AVAILABLE,
-        how.value(one.control, decimals),
-        how.value(one.treatment, decimals),
-        effect_text(one, how) if one.estimate is not None else NOT_AVAILABLE,
+        f"{how.level(one.control, decimals)} / {how.level(one.treatment, decimals)}",
+        how.effect(one.estimate, decimals),
+        f"{how.span(one.lower, one.upper, decimals)} ({level_text(one).removesuffix(' interval')})",
         relative_text(one, share),
         _margin_text(promise, one),
         outcome(one),
@@ -159,10 +158,8 @@ def _margin_text(promise: Promise, one: Comparison) -> str:
     promised = guardrail(promise, one.metric)
     if promised is None or one.role != "guardrail":
         return "none"
-    return (
-        f"at most {amount(promised.margin, scale(promise, one.metric))} "
-        f"{'lower' if one.direction == 'increase' else 'higher'}"
-    )
+    size = amount(promised.margin, scale(promise, one.metric)).removesuffix(" of the control value")
+    return f"{size} {'lower' if one.direction == 'increase' else 'higher'}"
 
 
 def outcome(one: Comparison) -> str:
@@ -222,6 +219,7 @@ def _forest_row(promise: Promise, one: Comparison, *, several: bool) -> ForestRo
         lower=lower * 100,
         upper=upper * 100,
         margin=_margin(promise, one),
+        text=relative_text(one, relative_decimals(one)),
     )
 
 

@@ -21,8 +21,8 @@ SHRUNKEN = (
     "end, and no verdict rests on them."
 )
 BAND = (
-    "The band of this experiment by itself runs from the most likely effect, given that the boundary was crossed, up to the "
-    "naive estimate; it needs no other experiment, and it is wide where the boundary was only just crossed."
+    "The band of this experiment by itself runs from the effect that best explains such a crossing up to the naive estimate; "
+    "it needs no other experiment, and it is wide where the boundary was only just crossed."
 )
 MOST_NAMES = 12
 
@@ -41,7 +41,7 @@ def shrunken_section(promise: Promise, evidence: Evidence) -> Section:
     paragraphs = (
         *((CURSE,) if has_prior or has_band or stops else ()),
         *stops,
-        f"{sentence(finding.headline)}{_learnt_from(promise, evidence)}",
+        f"{sentence(finding.headline)}{_learnt_from(promise, evidence) if has_prior else ''}",
         *((SHRUNKEN,) if has_prior else ()),
         *((BAND,) if has_band else ()),
     )
@@ -75,6 +75,7 @@ def _table(promise: Promise, evidence: Evidence, rows: Sequence[Mapping[str, Any
     name = promise.experiment.metrics.primary.metric
     how = scale(promise, name)
     found = {one.variant: one for one in primary_comparisons(promise, evidence)}
+    has_prior = any(real(row.get("shrunken")) is not None for row in rows)
     told = []
     for row in rows:
         variant = str(row.get("variant"))
@@ -87,24 +88,34 @@ def _table(promise: Promise, evidence: Evidence, rows: Sequence[Mapping[str, Any
                 variant,
                 how.number(naive, decimals),
                 how.number(corrected, decimals) if corrected is not None else "the same",
-                how.number(shrunken, decimals),
-                how.span(real(row.get("lower")), real(row.get("upper")), decimals),
+                *(
+                    (how.number(shrunken, decimals), how.span(real(row.get("lower")), real(row.get("upper")), decimals))
+                    if has_prior
+                    else ()
+                ),
                 _band(row, how, decimals),
             )
         )
     level = real(rows[0].get("level"))
     interval = f"Shrunken {percent(level)} interval" if level is not None else "Shrunken interval"
-    columns = ("Variant", "Naive", "Corrected for looks", "Shrunken", interval, "Band by itself")
+    label = "; shrunken: Bayesian, not stop-safe" if has_prior else ""
     return Table(
-        caption=f"Effect on {name} in {how.effect_unit}; shrunken: Bayesian, not stop-safe",
-        columns=columns,
+        caption=f"Effect on {name} in {how.effect_unit}{label}",
+        columns=(
+            *("Variant", "Naive", "Corrected for looks"),
+            *(("Shrunken", interval) if has_prior else ()),
+            "Band by itself",
+        ),
         rows=tuple(told),
     )
 
 
 def _band(row: Mapping[str, Any], how: MetricScale, decimals: int) -> str:
     lower, upper = real(row.get("band_lower")), real(row.get("band_upper"))
-    return "no benefit crossed a boundary" if lower is None else how.span(lower, upper, decimals)
+    if lower is None or upper is None:
+        return "no benefit crossed a boundary"
+    same = how.number(lower, decimals) == how.number(upper, decimals)
+    return "as naive: far beyond the boundary" if same else how.span(lower, upper, decimals)
 
 
 def _after_stop(promise: Promise, evidence: Evidence) -> tuple[str, ...]:

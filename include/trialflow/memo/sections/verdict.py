@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from trialflow.checks.comparison import Comparison
 from trialflow.decision.decision import Decision
-from trialflow.decision.verdict import Verdict
+from trialflow.decision.verdict import HoldReason, Verdict
 from trialflow.memo.evidence import Evidence
 from trialflow.memo.memo import Section, Table
 from trialflow.memo.sections.effect import effect_text, leading, level_text, primary_comparisons, scale
@@ -71,38 +71,64 @@ def _plain(promise: Promise, decision: Decision, evidence: Evidence, *, shown: b
     if not shown:
         why = first or "the traffic split is broken"
         return sentence(f"Do not use this experiment: {_lower(why)}")
-    one = leading(decision, primary_comparisons(promise, evidence))
-    lead = _lead(promise, decision)
+    one = _in_segment(decision, evidence) or leading(decision, primary_comparisons(promise, evidence))
+    lead = _lead(promise, decision, evidence)
     if one is None or one.estimate is None:
         why = _lower(first) if first and not decision.hold_reason else f"the primary effect is {NOT_AVAILABLE}"
         return sentence(f"{lead}: {why}")
-    return sentence(f"{lead}; {_seen(promise, one)}")
+    return sentence(f"{lead}; {'there ' if one.segment_dimension else ''}{seen(promise, one)}")
 
 
-def _seen(promise: Promise, one: Comparison) -> str:
+def _in_segment(decision: Decision, evidence: Evidence) -> Comparison | None:
+    """The comparison that a verdict about one segment is about."""
+    found = (one for one in evidence.comparisons("segments") if one.variant == decision.final_variant)
+    wanted = decision.final_segment
+    return next((one for one in found if f"{one.segment_dimension} = {one.segment_value}" == wanted), None)
+
+
+def seen(promise: Promise, one: Comparison) -> str:
     """The effect in a clause: a direction only where the interval has one."""
     how, control = scale(promise, one.metric), promise.experiment.control.name
     if one.lower is None or one.upper is None or one.lower <= 0 <= one.upper:
-        reads = " and so includes zero" if one.lower is not None and one.upper is not None else ""
+        reads = ", an interval that includes zero" if one.lower is not None and one.upper is not None else ""
         return f"{one.metric} under {one.variant} differs from {control} by {effect_text(one, how)}{reads}"
     decimals = how.decimals(one.lower, one.upper)
     estimate = one.estimate or 0.0
     size = f"{fixed(abs(estimate) * how.factor, decimals)} {how.effect_unit}"
+    better = "; lower is better" if one.direction != "increase" else ""
     return (
         f"{one.metric} is {size} {'higher' if estimate > 0 else 'lower'} under {one.variant} than under {control} "
-        f"({level_text(one)} {how.span(one.lower, one.upper, decimals)})"
+        f"({level_text(one)} {how.span(one.lower, one.upper, decimals)}{better})"
     )
 
 
-def _lead(promise: Promise, decision: Decision) -> str:
+def _open_guardrails(evidence: Evidence) -> str:
+    """The guardrails that are not shown to be within their margins."""
+    rows = [one for one in evidence.comparisons("guardrails") if not one.non_inferior]
+    return listed(list(dict.fromkeys(one.metric for one in rows))) if rows else "a guardrail"
+
+
+def _held(decision: Decision, evidence: Evidence) -> str:
+    """Why nothing is shipped, in words that need no glossary."""
+    if decision.hold_reason is None or decision.overridden:
+        return "for now"
+    return {
+        HoldReason.NO_WORTHWHILE_EFFECT: "because an effect worth having is excluded",
+        HoldReason.INCONCLUSIVE: "because the question is still open and no look is left",
+        HoldReason.GUARDRAIL: f"because {_open_guardrails(evidence)} is not shown to be within its margin",
+        HoldReason.NOVELTY: "because the effect changes with days since exposure, and nobody has explained why",
+        HoldReason.EVIDENCE_MISSING: "because evidence that the promise requires is missing",
+    }[decision.hold_reason]
+
+
+def _lead(promise: Promise, decision: Decision, evidence: Evidence) -> str:
     who = decision.final_variant or listed([variant.name for variant in promise.experiment.treatments])
     keep = promise.experiment.control.name
-    hold = f" ({decision.hold_reason.value})" if decision.hold_reason and not decision.overridden else ""
     return {
         Verdict.SHIP: f"Ship {who}",
-        Verdict.PARTIAL: f"Ship {who} only where {decision.final_segment or 'the promised segment'}",
+        Verdict.PARTIAL: f"Ship {who} only to units with {decision.final_segment or 'the promised segment'}",
         Verdict.EXTEND: "Go on measuring for the promised extension",
-        Verdict.HOLD: f"Keep {keep} for now{hold}",
+        Verdict.HOLD: f"Keep {keep} {_held(decision, evidence)}",
         Verdict.ROLLBACK: f"Take {who} back",
         Verdict.INVALID: "Do not use this experiment",
     }[decision.final_verdict]
