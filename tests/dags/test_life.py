@@ -8,13 +8,17 @@ from datetime import date
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from tests.dags.conftest import states
+from tests.dags.conftest import ROOT, states
+from tests.dags.signer import answering
+from trialflow.decision import Verdict
 from trialflow.registry import Stage
 from trialflow.stages.samples import load_samples
+from trialflow.stages.sign import signed_decision
 from trialflow_operators.times import AS_OF, KEY_DAY, KEY_SLUG
 
 SLUG = "cookie_cats"
 DAY = "2018-01-01"
+ASKED = {"slug": SLUG, "as_of": DAY}
 
 
 def promise_text(workspace, slug: str = SLUG) -> str:
@@ -36,13 +40,24 @@ def test_an_experiment_lives_its_whole_life(workspace, run_dag):
     assert states(run)["monitor"] == ["success"]
 
     assert states(run_dag("novelty_decay", conf={"as_of": DAY}))["judge"] == ["success"]
-    assert states(run_dag("final_analysis", conf={"slug": SLUG, "as_of": DAY}))["analyse"] == ["success"]
+    with answering("ROLLBACK gate_40", by="ada", follow_ups="Ask players; eve; 2018-02-15") as asked:
+        run = run_dag("final_analysis", conf=ASKED)
+    assert states(run) == {"analyse": ["success"], "sign": ["success"], "tell": ["skipped"], "done": ["success"]}
+    assert asked[0]["options"] == ["ROLLBACK gate_40", "SHIP gate_40", "HOLD", "INVALID"]
     with workspace.registry() as registry:
         assert registry.life(SLUG, date(2018, 1, 1)).stage is Stage.DECIDED
-        (decision,) = registry.decisions(SLUG)
-        assert decision.document["verdict"] == "ROLLBACK"
+        decision = signed_decision(registry, SLUG, date(2018, 1, 1))
+        memos = registry.memos(SLUG, kind="decision", revisions=True)
         assert {memo.kind for memo in registry.memos(SLUG)} == {"registration", "decision"}
+    assert (decision.final_verdict, decision.signed_by, decision.overridden) == (Verdict.ROLLBACK, "ada", False)
+    assert asked[0]["body"].endswith(memos[0].documents["markdown"])
+    assert [memo.revision for memo in memos] == [0, 1]
+    assert announced("trialflow_decided")[-1] == f"{SLUG}|{DAY}"
     assert (workspace.memo_root / SLUG / f"{DAY}-decision.html").is_file()
+
+    again = run_dag("final_analysis", conf=ASKED)
+    assert states(again)["sign"] == ["skipped"]
+    assert states(again)["done"] == ["success"]
 
     assert states(run_dag("rollout", conf={"slug": SLUG, "as_of": DAY}))["record"] == ["success"]
     with workspace.registry() as registry:
@@ -51,6 +66,53 @@ def test_an_experiment_lives_its_whole_life(workspace, run_dag):
     run = run_dag("quarterly_holdout", conf={"as_of": DAY})
     assert states(run)["compare"] == ["skipped"]
     assert str(run.state) == "success"
+
+
+@pytest.mark.slow
+def test_an_answer_that_cannot_stand_is_asked_for_again_with_what_was_written(workspace, run_dag):
+    load_samples(workspace)
+    hostile = promise_text(workspace).replace("title: ", "title: '{{ 6 * 7 }} {% raw %}' # ")
+    run_dag("preregistration", conf={"yaml": hostile})
+    run_dag("aa_validation", conf={"slug": SLUG})
+    before = announced("trialflow_decided")
+
+    written = {"owner": "Eve", "follow_ups": "Ask players; eve; in February"}
+    with answering("HOLD", by="eve", **written) as asked:
+        run = run_dag("final_analysis", conf=ASKED)
+    assert "{{ 6 \\* 7 }} {% raw %}" in asked[0]["body"]
+    assert states(run)["sign"] == ["success"]
+    assert announced("trialflow_decided") == before
+    assert announced()[-1] == f"{SLUG}|{DAY}"
+    with workspace.registry() as registry:
+        assert registry.life(SLUG, date(2018, 1, 1)).stage is Stage.ANALYSED
+
+    corrected = {"rationale": "We keep {{ both }} gates.", "follow_ups": "Ask players; eve; 2018-02-15"}
+    with answering("HOLD", by="eve", **written | corrected) as asked:
+        run_dag("final_analysis", conf=ASKED)
+    assert asked[0]["body"].startswith("## Please answer again")
+    assert "is missing: HOLD where ROLLBACK is recommended" in asked[0]["body"]
+    assert "'in February' is not a day" in asked[0]["body"]
+    assert announced("trialflow_decided") == [*before, f"{SLUG}|{DAY}"]
+    with workspace.registry() as registry:
+        decision = signed_decision(registry, SLUG, date(2018, 1, 1))
+        (message,) = (one for one in registry.messages(SLUG) if one.message.key.startswith("sign-again|"))
+    assert (decision.final_verdict, decision.overridden, decision.signed_by) == (Verdict.HOLD, True, "eve")
+    assert decision.signature.rationale == "We keep {{ both }} gates."
+    ((_, link),) = message.message.links
+    assert link.startswith("ui:/dags/final_analysis/runs/")
+    assert link.endswith("/tasks/sign/required_actions")
+
+
+def test_runs_that_wait_for_a_signature_keep_no_other_analysis_waiting():
+    from airflow.dag_processing.dagbag import DagBag
+
+    dag = DagBag(str(ROOT / "dags" / "final_analysis.py")).dags["final_analysis"]
+    assert dag.max_active_runs >= 1000
+    sign = dag.get_task("sign")
+    assert sign.retries >= 2
+    assert sign.defaults is None
+    assert sign.response_timeout is None
+    assert set(sign.template_fields) == {"slug", "as_of"}
 
 
 def test_a_bad_promise_fails_with_all_its_errors_and_stores_nothing(workspace, run_dag, caplog):
@@ -164,15 +226,15 @@ def test_an_operator_without_an_experiment_says_what_to_give(workspace):
         AnalyseOperator(task_id="analyse", slug="", as_of="").execute({})
 
 
-def announced() -> list[str]:
-    """Partition keys of all events of the asset that starts final analyses, None for one without a key."""
+def announced(asset: str = "trialflow_analysis_due") -> list[str]:
+    """Partition keys of all events of an asset, None for one without a key."""
     from airflow.models.asset import AssetEvent, AssetModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
     with create_session() as session:
         query = select(AssetEvent.partition_key).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
-        return list(session.scalars(query.where(AssetModel.name == "trialflow_analysis_due")))
+        return list(session.scalars(query.where(AssetModel.name == asset)))
 
 
 @pytest.mark.slow
