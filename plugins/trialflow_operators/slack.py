@@ -312,14 +312,19 @@ class _DailyOperator(BaseOperator):
 
 
 class RecoverOperator(_DailyOperator):
-    """Tell the end of troubles that were told and have ended since."""
+    """Tell the end of troubles that were told and have ended since: checks that pass again, tasks that were cleared."""
 
-    def execute(self, context: Context) -> int:  # noqa: ARG002 (Airflow calls it so)
+    def execute(self, context: Context) -> int:
         """Return how many have ended."""
-        from trialflow.stages.telling import intend_recoveries
+        from trialflow.stages.telling import intend_mended, intend_recoveries
+
+        def state_of(dag: str, run: str, task: str, map_index: int) -> str:
+            index = None if map_index < 0 else map_index
+            found = context["ti"].get_task_states(dag_id=dag, run_ids=[run], task_ids=[task], map_index=index)
+            return str(next(iter(found.get(run, {}).values()), ""))
 
         with refusing():
-            return intend_recoveries(workspace(), day_of(self.as_of))
+            return intend_recoveries(workspace(), day_of(self.as_of)) + intend_mended(workspace(), state_of)
 
 
 class DigestOperator(_DailyOperator):

@@ -13,12 +13,14 @@ from tests.dags.block_kit import MESSAGE_LENGTH, message_error
 from tests.dags.conftest import states
 from tests.dags.slack_stand_in import CHANNEL, SHOP, TOKEN, Trouble, rate_limited, slack_stand_in
 from tests.memo.scenes import SCENES
+from trialflow.decision import FollowUp, Signature, Verdict
 from trialflow.memo import posts
 from trialflow.memo.chart_document import chart_document
 from trialflow.memo.memo import Allocation, Chart
 from trialflow.memo.slack import with_links
-from trialflow.registry import Attachment, Message
+from trialflow.registry import Attachment, EventKind, Message
 from trialflow.stages.delivery import CHART, REPLY, deliver
+from trialflow.stages.follow_ups import open_follow_ups
 from trialflow.stages.preregistration import Offer, register
 from trialflow_operators import slack as operators
 from trialflow_operators.failing import tell_of_failure
@@ -401,10 +403,45 @@ def test_a_failed_task_is_told_by_the_same_run(slack, workspace, run_dag):
     assert told.key == f"failed|preregistration|{run.run_id}|order|-1"
     assert slack.keys == [told.key]
     assert slack.messages[0]["text"].startswith("FAILED · preregistration.order (nobody) · ")
-    (block,) = slack.messages[0]["blocks"]
-    assert f"Run: {run.run_id}".replace(">", "&gt;") in block["text"]["text"]
-    assert "/dags/preregistration/runs/" in block["text"]["text"]
-    assert "clear the task" in block["text"]["text"]
+    said, links = (block["text"]["text"] for block in slack.messages[0]["blocks"])
+    assert f"Run: {run.run_id}".replace(">", "&gt;") in said
+    assert "clear the task" in said
+    assert "/dags/preregistration/runs/" in links
+    assert "(docs/runbook.md#dags-that-fail)" in links
+
+
+def test_a_task_that_was_cleared_and_succeeded_is_told_as_recovered(slack, workspace, run_dag, registered):
+    """A run that did well in the end; a message says that one of its tasks had failed."""
+    run = run_dag("preregistration", conf={"slug": COOKIE_CATS})
+    failure = Message(
+        key=f"failed|preregistration|{run.run_id}|find|-1", channel="", payload={"text": "FAILED · find · disk full"}
+    )
+    with workspace.registry() as registry:
+        registry.intend(failure)
+    run_dag("notifications", conf={"as_of": "2018-01-01"})
+    failed, mended = slack.messages[-2:]
+    assert mended["text"] == "RECOVERED · find · disk full"
+    assert mended["thread_ts"] == failed["ts"]
+
+
+def test_a_follow_up_is_closed_by_the_form(workspace, run_dag, registered):
+    signature = Signature(
+        verdict=Verdict.SHIP,
+        recommended=Verdict.SHIP,
+        signed_by="ada",
+        signed_on=date(2026, 1, 18),
+        decision="d",
+        follow_ups=(FollowUp(action="Write it up", owner="Ada"),),
+    )
+    with workspace.registry() as registry, registry.append(COOKIE_CATS) as record:
+        record.event(EventKind.SIGNED, date(2026, 1, 18), key="d", detail=signature.document(), by="ada")
+    order = {"action": "follow_up_done", "slug": COOKIE_CATS, "follow_up": "2026-01-18|1", "as_of": "2026-02-01"}
+    refused = run_dag("preregistration", conf=order)
+    assert states(refused)["order"] == ["failed"]
+    done = run_dag("preregistration", conf=order | {"reason": "It stands in the wiki."})
+    assert states(done)["order"] == ["success"]
+    with workspace.registry() as registry:
+        assert open_follow_ups(registry, COOKIE_CATS) == ()
 
 
 def test_a_failed_mapped_task_names_its_experiment(workspace, run_dag):

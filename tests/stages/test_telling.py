@@ -13,7 +13,14 @@ from trialflow.registry import EventKind, Message
 from trialflow.stages.final_analysis import analyse
 from trialflow.stages.monitoring import monitor
 from trialflow.stages.preregistration import Offer, register
-from trialflow.stages.telling import alert_messages, intend_digest, intend_failure, intend_recoveries, is_news
+from trialflow.stages.telling import (
+    alert_messages,
+    intend_digest,
+    intend_failure,
+    intend_mended,
+    intend_recoveries,
+    is_news,
+)
 from trialflow.stages.workspace import Workspace, registered
 
 PASS, WARN, FAIL, NO_DATA = Status.PASS, Status.WARN, Status.FAIL, Status.NO_DATA
@@ -193,8 +200,12 @@ class TestFailures:
         text = f"FAILED · daily_monitoring.monitor ({SLUG}) · WarehouseError: &lt;no table&gt;"
         assert told.message.payload["text"] == text
         shown = told.message.payload["blocks"][0]["text"]["text"]
-        for part in (text, "Run: r1, map index 3", "<http://localhost:8080/dags/x?a=1&amp;b=2|Read the log>", "clear"):
+        for part in (text, "Run: r1, map index 3", "clear the task"):
             assert part in shown
+        assert told.message.links == (
+            ("Read the log", "http://localhost:8080/dags/x?a=1&b=2"),
+            ("Runbook: failures", "runbook:dags-that-fail"),
+        )
         assert "and more" not in shown
 
     @pytest.mark.parametrize(
@@ -219,6 +230,21 @@ class TestFailures:
             (told,) = registry.outbox()
         assert told.message.payload["text"] == "FAILED · notifications.digest · see the log"
         assert "map index" not in str(told.message.payload)
+
+    def test_are_told_as_recovered_once_the_very_task_has_succeeded(self, benefit: Workspace) -> None:
+        intend_failure(benefit, **self.FAILED)
+        asked = []
+
+        def state_of(*task: object) -> str:
+            asked.append(task)
+            return "success" if len(asked) > 1 else "failed"
+
+        assert [intend_mended(benefit, state_of) for _ in range(3)] == [0, 1, 0]
+        assert asked == [("daily_monitoring", "r1", "monitor", 3)] * 2
+        with benefit.registry() as registry:
+            failed, mended = (one.message for one in registry.outbox())
+        assert mended.thread == failed.key
+        assert mended.payload["text"].startswith(f"RECOVERED · daily_monitoring.monitor ({SLUG}) · ")
 
 
 def test_a_memo_stands_in_the_record_and_as_files_with_the_same_texts(begun: Workspace) -> None:

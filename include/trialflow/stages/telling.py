@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -15,7 +15,7 @@ from trialflow.memo.chart_document import chart_document
 from trialflow.memo.charts import file_name
 from trialflow.memo.inputs import inputs_text
 from trialflow.memo.links import page, runbook
-from trialflow.memo.slack import escape, shorten
+from trialflow.memo.slack import escape, paragraph, shorten
 from trialflow.registry import Attachment, EventKind, Message, Registry, Stage
 from trialflow.spec.promise import Promise
 from trialflow.stages.delivery import CHART, REPLY
@@ -28,6 +28,7 @@ ORDERED = frozenset({EventKind.STOPPED, EventKind.PAUSED, EventKind.RESUMED, Eve
 EXTENSIONS = {"markdown": "md", "html": "html", "slack": "json"}
 PROBLEM_LENGTH = 300
 SAME_TROUBLE = timedelta(days=1)
+STILL_OF_INTEREST = timedelta(days=30)
 
 
 def keep_memo(workspace: Workspace, memo: Memo, kind: str) -> dict[str, str]:
@@ -253,14 +254,35 @@ def intend_failure(
     where = f"{dag}.{task}" + (f" ({experiment})" if experiment else "")
     first_line = problem.strip().partition("\n")[0]
     text = escape(f"FAILED · {where} · {shorten(first_line or 'see the log', PROBLEM_LENGTH)}")
-    told_at = f"<{escape(link)}|Read the log>" if link else "Read the log in Airflow"
-    todo = f"{told_at}, mend what it names, and clear the task; docs/runbook.md lists the usual causes."
     which = f"Run: {escape(run)}" + (f", map index {map_index}" if map_index != "-1" else "")
-    block = {"type": "section", "text": {"type": "mrkdwn", "text": f"{text}\n{which}\n{todo}"}}
+    todo = "Read the log, mend what it names, and clear the task."
+    payload = {"text": text, "blocks": [paragraph(f"{text}\n{which}\n{todo}")]}
+    links = (*((("Read the log", link),) if link else ()), ("Runbook: failures", runbook("dags-that-fail")))
     key = f"failed|{dag}|{run}|{task}|{map_index}"
     with workspace.registry() as registry:
         since = datetime.now(UTC) - SAME_TROUBLE
         failures = (one for one in registry.messages() if one.message.key.startswith("failed|"))
         if any(one.message.payload["text"] == text and one.intended_at > since for one in failures):
             return False
-        return registry.intend(Message(key=key, channel="", payload={"text": text, "blocks": [block]}))
+        return registry.intend(Message(key=key, channel="", payload=payload, links=links))
+
+
+def intend_mended(workspace: Workspace, state_of: Callable[[str, str, str, int], str]) -> int:
+    """Tell of failed tasks that have succeeded since, each in the thread of its failure; returns how many.
+
+    `state_of` gives the state of a task by DAG, run, task and map index ("" where there is none any more).
+    """
+    with workspace.registry() as registry:
+        stored = registry.messages()
+        known = {one.message.key for one in stored}
+        told = 0
+        for one in stored:
+            kind, _, rest = one.message.key.partition("|")
+            key = f"mended|{rest}"
+            if kind != "failed" or key in known or one.intended_at < datetime.now(UTC) - STILL_OF_INTEREST:
+                continue
+            dag, run, task, map_index = rest.split("|")
+            if state_of(dag, run, task, int(map_index)) == "success":
+                text = one.message.payload["text"].replace("FAILED · ", "RECOVERED · ", 1)
+                told += registry.intend(Message(key=key, channel="", payload={"text": text}, thread=one.message.key))
+    return told
