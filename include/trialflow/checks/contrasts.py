@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -180,8 +181,8 @@ def contrasts(
     metric = promise.metrics[metric_name]
     control = summary.variants.index(experiment.control.name)
     if metric.kind is MetricKind.QUANTILE:
-        ranked = summary.quantile_of(metric_name) if segment == EVERYBODY else None
-        return _quantile_contrasts(promise, summary, found, ranked) if ranked is not None else ()
+        ranked = summary.quantile_path(metric_name) if segment == EVERYBODY else {}
+        return _quantile_contrasts(promise, summary, found, ranked) if summary.as_of in ranked else ()
     return tuple(
         _contrast(promise, metric, found, variant.name, control=control, treatment=summary.variants.index(variant.name))
         for variant in experiment.treatments
@@ -189,15 +190,18 @@ def contrasts(
 
 
 def _quantile_contrasts(
-    promise: Promise, summary: Summary, found: MetricSummary, ranked: QuantileSummary
+    promise: Promise, summary: Summary, found: MetricSummary, ranked: Mapping[date, QuantileSummary]
 ) -> tuple[Contrast, ...]:
-    """Quantiles are known on the last day only: the path before it has no number. Covariates do not apply."""
+    """Quantiles are known on few days: the path has no number on the others. Covariates do not apply."""
     control = summary.variants.index(promise.experiment.control.name)
     contrasts = []
     for variant in promise.experiment.treatments:
         treatment = summary.variants.index(variant.name)
-        today = difference_in_quantiles(_of_variant(ranked, control), _of_variant(ranked, treatment))
-        path = on_last_day(today, len(summary.days))
+        known = {
+            summary.days.index(day): difference_in_quantiles(_of_variant(one, control), _of_variant(one, treatment))
+            for day, one in ranked.items()
+        }
+        path = on_days(known, len(summary.days))
         contrasts.append(
             Contrast(
                 variant=variant.name,
@@ -219,15 +223,18 @@ def _of_variant(ranked: QuantileSummary, place: int) -> QuantileSummary:
     return replace(ranked, **own)
 
 
-def on_last_day(today: Estimate, days: int) -> Estimate:
-    """A path (day,) without a number but for its last day, where it is `today` of shape ()."""
+def on_days(known: Mapping[int, Estimate], days: int) -> Estimate:
+    """A path (day,) without a number but for the days `known`, each an estimate of shape (); at least one of them."""
+    some = next(iter(known.values()))
     path: dict[str, Any] = {}
-    for field in fields(today):
-        value = getattr(today, field.name)
+    for field in fields(some):
+        value = getattr(some, field.name)
         if isinstance(value, np.ndarray | np.generic):
             blank = np.nan if np.issubdtype(value.dtype, np.floating) else np.zeros((), dtype=value.dtype)
-            path[field.name] = np.concatenate([np.full(days - 1, blank, dtype=value.dtype), [value]])
-    return replace(today, **path)
+            path[field.name] = np.full(days, blank, dtype=value.dtype)
+            for place, one in known.items():
+                path[field.name][place] = getattr(one, field.name)
+    return replace(some, **path)
 
 
 def _contrast(

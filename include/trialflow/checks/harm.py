@@ -17,6 +17,7 @@ from trialflow.checks.ledger import Budget, Series, take_looks
 from trialflow.checks.schedule import calendar_fractions
 from trialflow.spec.experiment import Guardrail
 from trialflow.spec.look import Look, LookPurpose
+from trialflow.spec.metric import MetricKind
 from trialflow.spec.promise import Promise
 from trialflow.stats.moments import Floats
 from trialflow.stats.results import Estimate
@@ -27,10 +28,13 @@ MINIMUM_UNITS = 100  # the statistic is asymptotic: no harm look before the smal
 
 
 def _series(promise: Promise, summary: Summary, history: History, contrast: Contrast, moved: Estimate) -> Series:
+    # A quantile is known on the day of the run and on planned looks: only the latter are the same in every run.
+    quantile = contrast.metric.kind is MetricKind.QUANTILE
+    planned = promise.experiment.look_days(extended=True) if quantile else None
     enough = [
         day
         for day, n_c, n_t in zip(summary.days, contrast.n_control, contrast.n_treatment, strict=True)
-        if min(n_c, n_t) >= MINIMUM_UNITS
+        if min(n_c, n_t) >= MINIMUM_UNITS and (planned is None or day in planned)
     ]
     return take_looks(
         experiment=promise.slug,

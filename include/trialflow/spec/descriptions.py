@@ -122,7 +122,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
     },
     "Metric": {
         "name": "the metric's name, the same as its file's",
-        "kind": "proportion, mean, count, ratio or retention",
+        "kind": "proportion, mean, count, ratio, quantile or retention",
         "source": "the source that holds its facts, a file in sources/",
         "measure": "which fact is measured, which column is summed, which rows count",
         "denominator": "of a ratio: the fact below the line",
@@ -130,6 +130,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "unit": "the unit of its values, as in EUR or ms",
         "cap": "the highest value a unit can have; larger ones are cut to it",
         "quantile": "of a quantile metric: which one, between 0 and 1",
+        "ranked": "of a quantile metric: units (one total each) or events (every row, as latencies)",
         "window": "the days since exposure that count",
         "owner": "the person or team that answers for it",
         "description": "what it measures, in words",

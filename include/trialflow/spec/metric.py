@@ -20,6 +20,13 @@ class MetricKind(StrEnum):
     RETENTION = "retention"
 
 
+class Ranked(StrEnum):
+    """What a quantile ranks: one total per unit, or every event."""
+
+    UNITS = "units"
+    EVENTS = "events"
+
+
 class Direction(StrEnum):
     """Which change of a metric is good."""
 
@@ -79,6 +86,7 @@ class Metric(Document):
     unit: str = Field(default="", max_length=30)
     cap: Cap | None = None
     quantile: Share | None = None
+    ranked: Ranked = Ranked.UNITS
     window: Window | None = None
     owner: Text
     description: Text

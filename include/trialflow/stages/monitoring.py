@@ -34,7 +34,7 @@ from trialflow.warehouse.completeness import is_complete
 from trialflow.warehouse.document import summary_document
 from trialflow.warehouse.exposure_groups import exposure_groups
 from trialflow.warehouse.summarise import summarise
-from trialflow.warehouse.summary import MetricSummary, Summary
+from trialflow.warehouse.summary import MetricQuantile, MetricSummary, Summary
 
 SUPPRESSED = ("effects", "guardrails", "harm", "information", "imbalance")
 QUIET = frozenset({"srm", "completeness"})  # what obeying a verdict disturbs: no alert about it after the decision
@@ -202,7 +202,17 @@ def _observed(workspace: Workspace, promise: Promise, as_of: date, history: Hist
         return summary
     longer = summarise(promise, as_of, workspace.connections, extended=True)
     regular = (promise.experiment.calendar.final_day() - promise.experiment.calendar.first_day).days + 1
-    return replace(longer, metrics=tuple(_as_it_was(found, summary, days=regular) for found in longer.metrics))
+    return replace(
+        longer,
+        metrics=tuple(_as_it_was(found, summary, days=regular) for found in longer.metrics),
+        quantiles=_quantiles_as_they_were(longer, summary, promise.experiment.calendar.final_day()),
+    )
+
+
+def _quantiles_as_they_were(longer: Summary, regular: Summary, final_day: date) -> tuple[MetricQuantile, ...]:
+    """Those of looks up to the regular final day as they were, those of later days with the units of the extension."""
+    before = [found for found in regular.quantiles if found.day is not None and found.day <= final_day]
+    return (*before, *(found for found in longer.quantiles if found.day is None or found.day > final_day))
 
 
 def _as_it_was(found: MetricSummary, regular: Summary, *, days: int) -> MetricSummary:

@@ -9,6 +9,7 @@ from trialflow.warehouse.summary import MetricQuantile, MetricSummary, Summary
 
 def summary_document(summary: Summary) -> dict[str, Any]:
     """JSON form of the state on the last day; earlier days stand in the documents of their own days."""
+    now = [found for found in summary.quantiles if found.day in (None, summary.as_of)]
     return {
         "experiment": summary.experiment,
         "as_of": summary.as_of.isoformat(),
@@ -18,7 +19,7 @@ def summary_document(summary: Summary) -> dict[str, Any]:
         "mixed_units": summary.exposures.mixed_units,
         "metrics": [_metric(found) for found in summary.metrics],
         "data_fingerprint": summary.data_fingerprint,
-        **({"quantiles": [_quantile(found) for found in summary.quantiles]} if summary.quantiles else {}),
+        **({"quantiles": [_quantile(found) for found in now]} if now else {}),
     }
 
 

@@ -1,6 +1,6 @@
 """The second pass of quantile metrics: the few ranked values of each variant that a quantile and its error are made of.
 
-Moments are not enough for a quantile and cannot be merged into one, so it is computed for one day only. The number of
+Moments are not enough for a quantile and cannot be merged into one, so it is computed for few days only. The number of
 units in each variant is known from the first pass, hence the ranks that are asked for; units without facts have the value
 0 and take their place among the others.
 """
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from trialflow.spec.metric import Metric, MetricKind
+from trialflow.spec.metric import Metric, MetricKind, Ranked
 from trialflow.spec.promise import Promise
 from trialflow.stats.moments import Floats
 from trialflow.stats.quantile import QuantileSummary, order_ranks
 from trialflow.warehouse.connections import Connections
+from trialflow.warehouse.event_quantiles import LEVEL, event_quantile
 from trialflow.warehouse.facts import totals, touched
 from trialflow.warehouse.increments import rounded
 from trialflow.warehouse.parts import layout
@@ -26,32 +27,59 @@ from trialflow.warehouse.summary import EVERYBODY, MetricQuantile, MetricSummary
 from trialflow.warehouse.tables import Days, real, whole
 from trialflow.warehouse.units import Cells, enrolment, exposed_units, unit_source
 
-LEVEL = 0.95  # of the interval of ranks that the standard error is read from
 Places = dict[tuple[int, int], tuple[int, ...]]
 
 
 def quantiles(
     promise: Promise, found: Sequence[MetricSummary], as_of: date, connections: Connections, *, extended: bool = False
 ) -> tuple[MetricQuantile, ...]:
-    """The quantile metrics among `found` on `as_of`, for everybody; empty where there is none or nobody matured."""
-    counts = {
-        one.metric: one.moments.n[-1]
+    """The quantile metrics among `found`, for everybody: on `as_of`, and guardrails on every look before it as well.
+
+    Empty where there is none or nobody matured. Guardrails take looks, and a look must be the same whichever day is run.
+    """
+    experiment = promise.experiment
+    guarding = {guardrail.metric for guardrail in experiment.metrics.guardrails}
+    ranked = [
+        one
         for one in found
         if one.segment == EVERYBODY and promise.metrics[one.metric].kind is MetricKind.QUANTILE and len(one.moments.n)
-    }
+    ]
+    before = [day for day in experiment.look_days(extended=extended) if experiment.calendar.first_day <= day < as_of]
+    path: list[MetricQuantile] = []
+    for day in (*(before if ranked else ()), as_of):
+        place = (day - experiment.calendar.first_day).days
+        own = {one.metric: one.moments.n[place] for one in ranked if day == as_of or one.metric in guarding}
+        path += _of_day(promise, own, day, connections, extended=extended)
+    return tuple(path)
+
+
+def _of_day(
+    promise: Promise, counts: Mapping[str, Floats], day: date, connections: Connections, *, extended: bool
+) -> list[MetricQuantile]:
+    """The metrics with their matured units in each variant → their quantiles on one day, in the same order."""
+    of_units = {name: n for name, n in counts.items() if promise.metrics[name].ranked is Ranked.UNITS}
+    by_name = dict(_of_units(promise, of_units, day, connections, extended=extended))
+    for name in counts:
+        metric = promise.metrics[name]
+        if metric.ranked is Ranked.EVENTS:
+            by_name[name] = event_quantile(promise, metric, counts[name], day, connections, extended=extended)
+    return [MetricQuantile(metric=name, quantile=by_name[name], day=day) for name in counts]
+
+
+def _of_units(
+    promise: Promise, counts: Mapping[str, Floats], as_of: date, connections: Connections, *, extended: bool
+) -> list[tuple[str, QuantileSummary]]:
     metrics = tuple(promise.metrics[name] for name in counts)
     if not metrics:
-        return ()
+        return []
     places = wanted_places(metrics, [counts[metric.name] for metric in metrics])
     statement = order_statistics(promise, metrics, as_of, places, extended=extended)
     rows = connections.rows(unit_source(promise).connection, statement) if places else []
     values = {(int(metric), int(arm), int(place)): float(value) for metric, arm, place, value in rows}
-    return tuple(
-        MetricQuantile(
-            metric=metric.name, quantile=_summary(number, probability_of(metric), counts[metric.name], values)
-        )
+    return [
+        (metric.name, _summary(number, probability_of(metric), counts[metric.name], values))
         for number, metric in enumerate(metrics)
-    )
+    ]
 
 
 def probability_of(metric: Metric) -> float:

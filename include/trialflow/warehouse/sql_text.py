@@ -12,12 +12,13 @@ from sqlalchemy.dialects import postgresql, registry
 from sqlalchemy.engine import Dialect
 
 from trialflow.errors import NotSupportedError
-from trialflow.spec.metric import Metric, MetricKind
+from trialflow.spec.metric import Metric, MetricKind, Ranked
 from trialflow.spec.promise import PlannedCap, Promise
 from trialflow.spec.source import MomentsSource, UnitSource
 from trialflow.warehouse.caps import cap_period, cap_query, capped_by_quantile, quantile_of
+from trialflow.warehouse.event_quantiles import events_of, points_query
 from trialflow.warehouse.history import HISTORY_DAYS
-from trialflow.warehouse.order_statistics import order_statistics, wanted_places
+from trialflow.warehouse.order_statistics import order_statistics, probability_of, wanted_places
 from trialflow.warehouse.sql_layout import laid_out
 from trialflow.warehouse.stored_moments import counts_query, moments_query
 from trialflow.warehouse.unit_moments import question
@@ -69,10 +70,16 @@ def _statements(promise: Promise, as_of: date) -> list[sa.Select[Any] | sa.Compo
     found: list[sa.Select[Any] | sa.CompoundSelect[Any]] = []
     if isinstance(promise.source, UnitSource):
         found.append(question(promise, unit_level, as_of).statement)
-        ranked = tuple(metric for metric in unit_level if metric.kind is MetricKind.QUANTILE)
+        quantiles = tuple(metric for metric in unit_level if metric.kind is MetricKind.QUANTILE)
+        ranked = tuple(metric for metric in quantiles if metric.ranked is Ranked.UNITS)
         if ranked:
             counts = [np.full(len(promise.experiment.variants), SHOWN_UNITS)] * len(ranked)
             found.append(order_statistics(promise, ranked, as_of, wanted_places(ranked, counts)))
+        found += [
+            points_query(events_of(promise, metric, as_of), probability_of(metric))
+            for metric in quantiles
+            if metric.ranked is Ranked.EVENTS
+        ]
     calendar = promise.experiment.calendar
     slug, first = promise.slug, calendar.first_day
     if isinstance(promise.source, MomentsSource):

@@ -75,10 +75,15 @@ class MetricSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MetricQuantile:
-    """A quantile metric on `as_of` for everybody, arrays of shape (variant,): a quantile has no daily path."""
+    """A quantile metric on one `day` for everybody, arrays of shape (variant,).
+
+    A quantile has no daily path, since it cannot be added up: it is known on `as_of` and, of a guardrail, on the looks
+    before. `day` None stands for `as_of`.
+    """
 
     metric: str
     quantile: QuantileSummary
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,7 +105,11 @@ class Summary:
 
     def quantile_of(self, metric: str) -> QuantileSummary | None:
         """The quantiles of one metric on `as_of`, or None where it has none."""
-        return next((found.quantile for found in self.quantiles if found.metric == metric), None)
+        return self.quantile_path(metric).get(self.as_of)
+
+    def quantile_path(self, metric: str) -> dict[date, QuantileSummary]:
+        """The quantiles of one metric by day, on the few days on which they are known."""
+        return {found.day or self.as_of: found.quantile for found in self.quantiles if found.metric == metric}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -62,6 +62,12 @@ def test_a_quantile_names_its_column() -> None:
     assert on_tail(QUANTILE) == [("measure.value", "is needed: the quantile of which column?")]
 
 
+def test_events_are_ranked_by_quantiles_alone() -> None:
+    text = QUANTILE.replace("measure: {", "measure: {value: amount, ") + "ranked: events\n"
+    assert on_tail(text) == []
+    assert on_primary("direction:", "ranked: events\ndirection:") == ("ranked", "means nothing for kind proportion")
+
+
 def test_a_cap_means_nothing_for_a_quantile() -> None:
     text = QUANTILE.replace("measure: {", "measure: {value: amount, ") + "cap: {value: 9}\n"
     assert on_tail(text) == [("cap", "means nothing for kind quantile: it does not move a quantile below it")]

@@ -54,19 +54,17 @@ def test_group_sequential_needs_a_window_unless_it_is_a_replay() -> None:
     assert complaints({"analysis.stopping": {"policy": "always_valid"}}, purchase_rate=NO_WINDOW) == ()
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"metrics.primary.metric": "tail"}, "metrics.primary.metric"),
-        ({"metrics.guardrails": [{"metric": "tail", "margin": {"absolute": 5}}]}, "metrics.guardrails.0.metric"),
-    ],
-)
-def test_a_quantile_neither_stops_nor_guards(changes: dict[str, object], field: str) -> None:
-    text = METRICS["purchase_rate"].replace("purchase_rate", "tail").replace("proportion", "quantile\nquantile: 0.95")
-    problems = complaints(changes, tail=text.replace("measure: {", "measure: {value: amount, "))
-    (problem,) = [one for one in problems if "final look only" in one.message]
-    assert problem.field == field
-    assert "secondary or diagnostic" in problem.cure
+TAIL = METRICS["purchase_rate"].replace("purchase_rate", "tail").replace("proportion", "quantile\nquantile: 0.95")
+
+
+def test_a_quantile_guards_but_does_not_decide() -> None:
+    tail = TAIL.replace("measure: {", "measure: {value: amount, ")
+    guarding = {"metrics.guardrails": [{"metric": "tail", "margin": {"absolute": 5}}]}
+    assert complaints(guarding, tail=tail) == ()
+    problems = complaints({"metrics.primary.metric": "tail"}, tail=tail)
+    (problem,) = [one for one in problems if "planned looks only" in one.message]
+    assert problem.field == "metrics.primary.metric"
+    assert "guardrail or secondary" in problem.cure
 
 
 def test_a_baseline_is_about_a_metric_of_the_experiment() -> None:

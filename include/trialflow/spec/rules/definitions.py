@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trialflow.spec.metric import Measure, Metric, MetricKind
+from trialflow.spec.metric import Measure, Metric, MetricKind, Ranked
 from trialflow.spec.promise import Promise
 from trialflow.spec.rules.rule import Circumstances, Complaint
 from trialflow.spec.source import CompleteBy, MomentsSource, UnitSource
@@ -73,6 +73,9 @@ def _kind(metric: Metric, where: str) -> Iterator[Complaint]:
     elif kind is not MetricKind.QUANTILE and metric.quantile is not None:
         message, cure = f"means nothing for kind {kind.value}", "leave it out"
         yield Complaint(field="quantile", value=metric.quantile, message=message, cure=cure, where=where)
+    if metric.ranked is Ranked.EVENTS and kind is not MetricKind.QUANTILE:
+        message, cure = f"means nothing for kind {kind.value}", "leave it out"
+        yield Complaint(field="ranked", value=metric.ranked.value, message=message, cure=cure, where=where)
     if metric.denominator is not None and kind is not MetricKind.RATIO:
         message, cure = f"means nothing for kind {kind.value}", "write kind: ratio, or leave it out"
         yield Complaint(field="denominator", value=metric.denominator.stated(), message=message, cure=cure, where=where)

@@ -61,16 +61,12 @@ def window_for_group_sequential(promise: Promise, _: Circumstances) -> Iterator[
 
 
 def quantiles(promise: Promise, _: Circumstances) -> Iterator[Complaint]:
-    """A quantile has no daily path: it is compared once, at the final look, and neither stops nor guards anything."""
+    """A quantile has no daily path and no planned information: it may guard, on the looks of the promise, but not decide."""
     for role, field, name in _places(promise):
         metric = promise.metrics.get(name)
-        if (
-            role in ("primary", "guardrail", "system guardrail")
-            and metric is not None
-            and metric.kind is MetricKind.QUANTILE
-        ):
-            message = f"is a quantile, which is compared at the final look only, and not as {role}"
-            cure = "make it secondary or diagnostic; judge by the share of units above a limit (kind: proportion) here"
+        if role in ("primary", "system guardrail") and metric is not None and metric.kind is MetricKind.QUANTILE:
+            message = f"is a quantile, which is known on planned looks only, and not as {role}"
+            cure = "make it a guardrail or secondary; judge by the share of units above a limit (kind: proportion) here"
             yield Complaint(field=field, value=name, message=message, cure=cure)
 
 
