@@ -7,10 +7,11 @@ look on every day on which the balanced cohort can grow (ADR 0020): whoever look
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 
+from trialflow.checks.expected_power import enrolled_shares, paired
 from trialflow.spec.experiment import Experiment
 from trialflow.stats.group_sequential import boundaries
 from trialflow.stats.moments import Floats
@@ -86,8 +87,4 @@ def cohort_information(experiment: Experiment, treatment: str) -> Floats:
     last = calendar.final_day(extended=calendar.max_extension_days > 0)
     observed = (last - calendar.first_day).days + 2 - experiment.analysis.novelty.horizon_days
     enrolled = min(max(observed, 0), calendar.days + calendar.max_extension_days)
-    days = [experiment.weights_on(calendar.first_day + timedelta(days=day)) for day in range(enrolled)]
-    control, treated = (
-        np.cumsum([day[name] for day in days], dtype=np.float64) for name in (experiment.control.name, treatment)
-    )
-    return np.asarray(control * treated / np.maximum(control + treated, 1e-12), dtype=np.float64)
+    return paired(*enrolled_shares(experiment, treatment, enrolled))

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from trialflow.checks.comparison import number
+from trialflow.checks.expected_power import enrolled_shares, power_by_day, provable_margin
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.history import Checked
 from trialflow.errors import Problem
@@ -19,9 +20,16 @@ from trialflow.spec.promise import MetricPlan, Plan, Promise
 from trialflow.stats.duration import days_needed
 from trialflow.stats.group_sequential import inflation
 from trialflow.stats.non_inferiority_power import non_inferiority_units
-from trialflow.stats.power import planned_information, power_per_test, units_per_variant
+from trialflow.stats.power import (
+    minimum_detectable_effect,
+    planned_information,
+    power_per_test,
+    units_per_variant,
+)
 from trialflow.stats.spending import SpendingFunction
 from trialflow.warehouse.summary import HistorySummary
+
+RESOLVE_STEP = "Promise what the expected traffic can show (evidence: `resolvable`), run longer, or take in more units."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,9 +141,11 @@ def _allocation(experiment: Experiment) -> float:
 
 def _shares(experiment: Experiment) -> dict[str, float]:
     """Each variant's share of all units when every day brings as many: a ramp counts with the days of its steps."""
-    calendar = experiment.calendar
-    days = [experiment.weights_on(calendar.first_day + timedelta(days=day)) for day in range(max(calendar.days, 1))]
-    return {variant.name: sum(day[variant.name] for day in days) / len(days) for variant in experiment.variants}
+    days = max(experiment.calendar.days, 1)
+    return {
+        variant.name: float(enrolled_shares(experiment, variant.name, days)[1][-1]) / days
+        for variant in experiment.variants
+    }
 
 
 def _idle(experiment: Experiment) -> tuple[str, ...]:
@@ -227,6 +237,33 @@ def enough_by(experiment: Experiment, made: Plan, needed: int) -> date:
     return experiment.calendar.first_day + timedelta(days=int(days) - 1)
 
 
+def _resolvable(promise: Promise, made: Plan, plan: MetricPlan) -> float | None:
+    """What the expected traffic shows with the promised power; None for metrics without a plan and unknown traffic.
+
+    The primary's smallest effect on its own scale; a guardrail's smallest margin, of the kind that was promised.
+    """
+    experiment = promise.experiment
+    guardrail = next((one for one in experiment.metrics.guardrails if one.metric == plan.metric), None)
+    if not made.expected_units or plan.units_per_variant is None:
+        return None
+    units = made.expected_units * _shares(experiment)[experiment.control.name]
+    each, ratio = _power_of_each(experiment), _allocation(experiment)
+    if plan.metric == experiment.metrics.primary.metric:
+        found = minimum_detectable_effect(
+            std_dev=plan.baseline_std_dev,
+            units_per_variant=units,
+            alpha=experiment.alpha_per_treatment,
+            power=each,
+            ratio=ratio,
+            inflation=_inflation(experiment, alpha=experiment.alpha_per_treatment, power=each, sides=2),
+        )
+        return number(float(found))
+    if guardrail is None:
+        return None
+    cost = _inflation(experiment, alpha=experiment.analysis.guardrail_alpha, power=each, sides=1)
+    return provable_margin(promise, guardrail, plan, units=units, ratio=ratio, power=each, cost=cost)
+
+
 def power(promise: Promise, made: Plan, as_of: date) -> Checked:
     """The finding kept with the registration: what the plan rests on, and which margins the traffic cannot resolve."""
     experiment = promise.experiment
@@ -238,6 +275,7 @@ def power(promise: Promise, made: Plan, as_of: date) -> Checked:
             "minimum_effect": one.minimum_effect,
             "units_per_variant": one.units_per_variant,
             "planned_information": one.planned_information,
+            "resolvable": _resolvable(promise, made, one),
             "origin": one.origin,
         }
         for one in made.metrics
@@ -266,10 +304,12 @@ def power(promise: Promise, made: Plan, as_of: date) -> Checked:
             as_of=as_of,
             status=status,
             headline=headline,
+            next_step=RESOLVE_STEP if status is Status.WARN else "",
             evidence={
                 "metrics": rows,
                 "power": experiment.analysis.power,
                 "power_per_test": number(_power_of_each(experiment)),
+                "power_by_day": power_by_day(promise, made),
                 "needed_units": needed,
                 "expected_units": expected,
                 "units_per_day": made.units_per_day,
