@@ -8,19 +8,35 @@ import pytest
 
 from tests.samples.conftest import INCLUDE, begin
 from trialflow.checks.finding import Status
+from trialflow.local.outcome import rollout_lines
+from trialflow.registry import EventKind, Stage
 from trialflow.simulation import SimulationSpec, expected_total
 from trialflow.stages.holdout import compare_holdout, holdouts
 from trialflow.stages.monitoring import monitor
+from trialflow.stages.rollout import NOTHING_ROLLED_OUT, roll_out
+from trialflow.stages.sign import sign
 
 
 def world(slug):
     return SimulationSpec.read(INCLUDE / "samples" / "simulated" / f"{slug}.yaml")
 
 
+def rolled_out(lived):
+    """Sign the last verdict as it was recommended, and follow it."""
+    last = lived.decisions[-1]
+    sign(lived.workspace, last.experiment, last.as_of, verdict=last.verdict, by="tests", signed_on=last.as_of)
+    roll_out(lived.workspace, last.experiment, last.as_of)
+    with lived.workspace.registry() as registry:
+        events = [event for event in registry.events(last.experiment) if event.as_of > last.as_of]
+        return events, registry.life(last.experiment, date.max).stage, rollout_lines(registry, last.experiment)
+
+
 def true_gain(slug, behaviour, treatment="treatment", control="control"):
-    """Mean difference per unit over the window of days 0 to 3."""
+    """Mean difference of the number of events per unit over the window of days 0 to 3."""
     of = world(slug)
-    return expected_total(of, behaviour, treatment, days=4) - expected_total(of, behaviour, control, days=4)
+    amount = next(one.amount for one in of.behaviours if one.name == behaviour)
+    arms = [expected_total(of, behaviour, arm, days=4) / amount for arm in (treatment, control)]
+    return arms[0] - arms[1]
 
 
 @pytest.mark.parametrize("slug", ["sim_cuped", "sim_extend", "sim_novelty", "sim_partial"])
@@ -91,7 +107,7 @@ def test_a_ramp_is_judged_by_the_weights_of_each_day(life):
 
 def test_the_holdout_shows_less_than_the_sum_of_what_was_shipped(life, workspace):
     for slug in ("sim_cuped", "sim_extend", "sim_novelty"):
-        life(slug)
+        rolled_out(life(slug))
     begin(workspace, "sim_holdout")
     assert holdouts(workspace, date(2026, 3, 31)) == ("sim_holdout",)
     finding = compare_holdout(workspace, "sim_holdout", date(2026, 3, 31))
@@ -102,3 +118,28 @@ def test_the_holdout_shows_less_than_the_sum_of_what_was_shipped(life, workspace
     assert shipped >= {"sim_cuped", "sim_extend"}
     assert "sim_novelty" not in shipped  # it was held
     assert finding.evidence["gap"] < 0
+
+
+def test_a_quiet_rollout_reaches_everybody_and_is_watched(life):
+    events, stage, lines = rolled_out(life("sim_cuped"))
+    steps = [(event.as_of.day, event.detail["share"]) for event in events if event.kind is EventKind.ROLLOUT_STEP]
+    assert steps == [(19, 0.01), (20, 0.1), (21, 0.5), (23, 1.0)]
+    assert events[-1].kind is EventKind.WATCHED
+    assert stage is Stage.LAUNCHED
+    assert lines[-1] == "rollout: watched to 2026-01-27 (before and after, nobody to compare with)"
+
+
+def test_latency_that_breaks_at_half_the_traffic_rolls_back_by_itself(life):
+    events, stage, lines = rolled_out(life("sim_ramp"))
+    (back,) = [event for event in events if event.kind is EventKind.ROLLED_BACK]
+    assert "shop_slow_views_1d" in back.detail["why"]
+    assert [event.detail["share"] for event in events if event.kind is EventKind.ROLLOUT_STEP] == [0.01, 0.1, 0.5]
+    assert stage is Stage.ROLLED_BACK
+    assert lines[-1].startswith("rollout: rolled back on 2026-01-25")
+
+
+@pytest.mark.parametrize("slug", ["hillstrom", "sim_extend"])
+def test_a_replay_without_a_rollout_is_not_called_launched(slug, life):
+    events, stage, lines = rolled_out(life(slug))
+    assert (events, stage) == ([], Stage.DECIDED)
+    assert lines == (NOTHING_ROLLED_OUT,)

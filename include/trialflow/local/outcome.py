@@ -7,11 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from trialflow.checks.finding import Status
 from trialflow.decision import Decision, Verdict
 from trialflow.local.windows import keeps_holdout, window_of
 from trialflow.memo.evidence import Evidence
 from trialflow.memo.sections.effect import effect_text, leading, primary_comparisons, scale
-from trialflow.registry import EventKind, Registry
+from trialflow.memo.words import percent
+from trialflow.registry import Event, EventKind, Registry
 from trialflow.spec.promise import Promise
 from trialflow.stages.sign import signed_decision
 from trialflow.stages.workspace import registered
@@ -25,7 +27,7 @@ class Outcome:
     """One experiment at the end of its life.
 
     `verdicts` in the order of their days; `digest` stands for every finding and decision, so that two replays can be
-    compared; `missing` names stages that did not run.
+    compared; `rollout` what followed the signature, step by step; `missing` names stages that did not run.
     """
 
     slug: str
@@ -33,6 +35,7 @@ class Outcome:
     effect: str
     reasons: tuple[str, ...]
     digest: str
+    rollout: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     simulated: bool = False
 
@@ -55,6 +58,7 @@ def outcome(registry: Registry, promise: Promise, *, rolled_out: Collection[str]
         else _effect(registry, promise, last),
         reasons=_reasons(registry, promise, last),
         digest=digest(registry, promise.slug),
+        rollout=rollout_lines(registry, promise.slug),
         missing=_missing(registry, promise, decisions, rolled_out, yesterday),
         simulated=promise.simulated,
     )
@@ -72,7 +76,43 @@ def _verdict(decision: Decision) -> str:
         return told if decision.verdict is Verdict.EXTEND else f"{told} (not signed yet)"
     if not decision.overridden:
         return f"{told} (signed by {decision.signed_by})"
-    return f"{told} (overridden: {decision.final_verdict.value}, signed by {decision.signed_by})"
+    chosen = f"{decision.final_verdict.value} {decision.final_variant}".strip()
+    return f"{told} (overridden: {chosen}, signed by {decision.signed_by})"
+
+
+def rollout_lines(registry: Registry, slug: str) -> tuple[str, ...]:
+    """What followed a signature: the shares and their days, every pause, how it ended, or that nothing was rolled out."""
+    events = sorted(registry.events(slug), key=lambda event: (event.as_of, event.sequence))
+    # A step that was due after the way back was never served.
+    back = min((event.as_of for event in events if event.kind is EventKind.ROLLED_BACK), default=date.max)
+    served = [event for event in events if event.kind is EventKind.ROLLOUT_STEP and event.as_of <= back]
+    if not served:
+        planned = registry.findings(slug, check="rollout")
+        return tuple(one.headline for one in planned if one.status is Status.NOT_APPLICABLE)
+    ramp = ", ".join(f"{percent(event.detail['share'])} from {event.as_of}" for event in served)
+    words = (_happened(event) for event in events)
+    return (f"rollout: {ramp}", *(f"rollout: {text}" for text in words if text))
+
+
+def _happened(event: Event) -> str:
+    """An event of a ramp in words; empty for others."""
+    why = event.detail.get("why") or event.detail.get("reason") or ""
+    match event.kind:
+        case EventKind.ROLLOUT_PAUSED:
+            return f"held on {event.as_of}: {why}"
+        case EventKind.ROLLOUT_RESUMED:
+            return f"resumed on {event.as_of}: {why}"
+        case EventKind.LAUNCHED:
+            return f"launched on {event.as_of}"
+        case EventKind.ROLLED_BACK:
+            return f"rolled back on {event.as_of}. {why}".rstrip()
+        case EventKind.WATCHED:
+            beside = event.detail["compared_with"]
+            how = "before and after, nobody to compare with" if beside == "nobody" else f"compared with {beside}"
+            return f"watched to {event.as_of} ({how})"
+        case EventKind.RETEST_DUE:
+            return f"re-test due on {event.as_of}: {why}"
+    return ""
 
 
 def digest(registry: Registry, slug: str) -> str:
@@ -155,5 +195,6 @@ def told(entry: Outcome) -> list[str]:
     if entry.effect:
         lines.append(f"    {entry.effect}")
     lines += [f"    · {reason}" for reason in entry.reasons]
+    lines += [f"    → {line}" for line in entry.rollout]
     lines += [f"    ! missing: {stage}" for stage in entry.missing]
     return lines

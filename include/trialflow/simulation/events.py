@@ -95,7 +95,7 @@ def _changed(
     spec: SimulationSpec, behaviour: Behaviour, people: Population, age: NDArray[np.int64], on: str, base: float
 ) -> NDArray[np.float64]:
     """Rate or mean amount by (unit, day)."""
-    changed = np.full(age.shape, base)
+    changed = np.full(age.shape, base, dtype=np.float64)
     arms = [arm.name for arm in spec.arms]
     for change in spec.changes:
         if change.behaviour == behaviour.name and change.on == on:

@@ -15,7 +15,7 @@ from trialflow.stages.sign import signed_decision
 from trialflow.stages.watch import replay, step_event
 from trialflow.stages.workspace import Workspace, registered
 
-NOTHING_ROLLED_OUT = "Replay of published data: nothing was rolled out, so its ramp stands as a plan and is not judged."
+NOTHING_ROLLED_OUT = "Replay of past data: nothing was rolled out, so the ramp stands as a plan and is not judged."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from trialflow.checks.finding import Finding, Status
 from trialflow.checks.rollout import baseline_of
 from trialflow.decision import Signature
 from trialflow.memo import Memo, alert
+from trialflow.memo.words import counted
 from trialflow.registry import EventKind, Message, Registry, Stage, since_reopening
 from trialflow.registry.writer import Writer
 from trialflow.spec.look import Look
@@ -265,10 +266,10 @@ def _words(plan: Plan, before: State, moved: State, judged: Judged, where: str) 
     status = Status.WARN if open_ones else Status.PASS
     if moved.end is End.WATCHED:
         name = "canary" if plan.is_canary else "watch"
-        return status, f"The {name} is over: {days} quiet days at {where}.{doubt}", ""
+        return status, f"The {name} is over: {counted(days, 'quiet day')} at {where}.{doubt}", ""
     if moved.step != before.step:
         following = plan.step(moved.step)
-        text = f"{begun} for {days} days at {where}: share {following.share:g} from {moved.first} on.{doubt}"
+        text = f"{begun} for {counted(days, 'day')} at {where}: share {following.share:g} from {moved.first} on.{doubt}"
         return status, text, f"Give {following.share:g} of the audience the winner from {moved.first} on."
     return status, f"{begun} at {where}: day {moved.counted} of {days}.{doubt}", ""
 
