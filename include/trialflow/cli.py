@@ -113,6 +113,16 @@ def memo(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def decide(chosen: argparse.Namespace) -> int:
+    """Show how a verdict comes about: the rules row by row, with the findings they rest on. Records nothing."""
+    from trialflow.stages.deciding import told_decision
+
+    with _workspace().registry() as registry:
+        for line in told_decision(registry, chosen.slug, chosen.as_of, chosen.what_if):
+            print(line)
+    return 0
+
+
 def verify(chosen: argparse.Namespace) -> int:
     """Prove the record: fingerprints fit, and every memo comes out the same when it is made again."""
     from trialflow.stages.verify import Outcome, report
@@ -301,6 +311,16 @@ def _parser() -> argparse.ArgumentParser:
     telling.add_argument("--kind", help="registration, decision, holdout (default: the decision's)")
     telling.add_argument("--format", choices=("markdown", "html", "slack"), default="markdown")
     telling.add_argument("--write", action="store_true", help="write all of them to the folder of memos instead")
+    deciding = add("decide", decide)
+    deciding.add_argument("slug")
+    deciding.add_argument("--as-of", type=_day, help="the day judged (default: the last verdict's, else the last day)")
+    deciding.add_argument(
+        "--what-if",
+        action="append",
+        default=[],
+        metavar="QUESTION=yes|no",
+        help="suppose another answer, as in benefit_shown=yes (may be given again)",
+    )
     add("verify", verify).add_argument("slug", nargs="*", help="default: every experiment on record")
     telling = add("results", results)
     telling.add_argument("slug", nargs="*", help="default: every experiment on record")

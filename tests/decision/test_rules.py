@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
 from dataclasses import fields
 from itertools import product
 
 import pytest
 
 from trialflow.decision import Facts, HoldReason, Verdict
-from trialflow.decision.rules import PRECEDENCE, RULES, rule_for
+from trialflow.decision.rules import NOT, PRECEDENCE, QUESTIONS, RULES, alternatives, rule_for
 
-QUESTIONS = [one.name for one in fields(Facts) if one.type == "bool"]
+rules, facts_module, weigh_module, due = (
+    importlib.import_module(f"trialflow.decision.{name}") for name in ("rules", "facts", "weigh", "due")
+)
+ASKED = [one.name for one in fields(Facts) if one.type == "bool"]
 ALL = [
-    Facts(variant="new", **dict(zip(QUESTIONS, answers, strict=True)))
-    for answers in product((False, True), repeat=len(QUESTIONS))
+    Facts(variant="new", **dict(zip(ASKED, answers, strict=True)))
+    for answers in product((False, True), repeat=len(ASKED))
 ]
 
 
@@ -33,7 +39,8 @@ def expected(one: Facts) -> Verdict:
 
 def test_there_are_answers_to_nine_questions() -> None:
     assert len(ALL) == 2**9
-    assert set(QUESTIONS) == {
+    assert set(ASKED) == set(QUESTIONS)
+    assert set(ASKED) == {
         "split_broken",
         "harm_shown",
         "evidence_missing",
@@ -61,6 +68,37 @@ def test_the_table_stands_in_order_of_precedence() -> None:
     assert places == sorted(places)
     assert list(PRECEDENCE) == list(Verdict)
     assert {rule.hold_reason for rule in RULES} == {None, *HoldReason}
+
+
+def test_a_row_asks_for_known_answers_and_stands_on_a_finding_that_gives_one() -> None:
+    for rule in RULES:
+        asked = [name.removeprefix(NOT) for wanted in rule.when for name in alternatives(wanted)]
+        assert set(asked) <= set(QUESTIONS)
+        if rule.hold_reason not in (HoldReason.INCONCLUSIVE, HoldReason.EVIDENCE_MISSING):
+            assert rule.checks[0] in {QUESTIONS[name].check for name in asked}
+
+
+def test_every_answer_decides_somewhere() -> None:
+    asked = {name.removeprefix(NOT) for rule in RULES for wanted in rule.when for name in alternatives(wanted)}
+    assert asked == set(QUESTIONS)
+
+
+def test_the_weighing_holds_no_threshold_of_its_own() -> None:
+    """Every number that decides stands in the promise, and the checks have applied it."""
+    for module in (rules, facts_module, weigh_module, due):
+        tree = ast.parse(inspect.getsource(module))
+        numbers = {
+            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and type(node.value) in (int, float)
+        }
+        assert numbers <= {0, 1}, module.__name__
+
+
+def test_a_benefit_ships_by_the_promised_rule_alone_and_harm_stops_by_its_own() -> None:
+    for one in ALL:
+        verdict = rule_for(one).verdict
+        assert verdict is not Verdict.SHIP or one.benefit_shown
+        assert verdict is not Verdict.PARTIAL or (one.segment_shown and not one.benefit_shown)
+        assert not one.harm_shown or verdict in (Verdict.ROLLBACK, Verdict.INVALID)
 
 
 def test_no_row_is_dead() -> None:

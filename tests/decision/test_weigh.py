@@ -23,13 +23,14 @@ from trialflow.checks.information import information
 from trialflow.checks.secondary import secondary
 from trialflow.checks.segments import segments
 from trialflow.checks.srm import srm, srm_final
-from trialflow.decision import Decision, HoldReason, Verdict, weigh
+from trialflow.decision import Decision, HoldReason, Verdict, choices, weigh
 from trialflow.spec.promise import Promise
 from trialflow.stats import JointMoments
 from trialflow.warehouse.summary import Segment, Summary
 
 UNITS = 1_000.0
 GUARDED = {"guardrails": [{"metric": "latency", "margin": {"absolute": 0.2}}]}
+THIRDS = [{**one, "weight": 1 / 3} for one in THREE_VARIANTS]
 PHONE = Segment(dimension="device", value="phone")
 DESKTOP = Segment(dimension="device", value="desktop")
 
@@ -129,6 +130,42 @@ def test_harm_rolls_back_and_names_the_variant() -> None:
     assert_cited(decision, found)
 
 
+def test_harm_by_one_of_two_treatments_names_it_and_tells_what_the_other_would_have_had() -> None:
+    promise = a_promise(planned=UNITS * 14, variants=THIRDS)
+    decision, found = decided(promise, world(promise, [4.0, -6.0]))
+    assert (decision.verdict, decision.variant) == (Verdict.ROLLBACK, "two")
+    assert decision.by_variant == {"one": "SHIP", "two": "ROLLBACK"}
+    assert [str(one) for one in choices(promise, decision, found)] == [
+        "ROLLBACK two",
+        "SHIP one",
+        "SHIP two",
+        "HOLD",
+        "ROLLBACK one",
+        "INVALID",
+    ]
+
+
+def test_harm_that_only_restated_data_show_is_said_under_whatever_is_decided() -> None:
+    promise = guarded()
+    _, found = decided(promise, world(promise, 3.0))
+    late = replace(found["harm"], status=Status.WARN, headline="Crossed only on restated data.")
+    decision, _ = decided(promise, world(promise, 3.0), harm=late)
+    assert decision.verdict is Verdict.SHIP
+    assert "Crossed only on restated data." in [reason.text for reason in decision.reasons]
+
+
+def test_what_may_be_signed_depends_on_what_can_be_read() -> None:
+    promise = guarded()
+    held, found = decided(promise, world(promise, 0.0))
+    assert [str(one) for one in choices(promise, held, found)] == ["HOLD", "SHIP new", "ROLLBACK new", "INVALID"]
+    missing, found = decided(promise, world(promise, 3.0), harm=None)
+    assert missing.hold_reason is HoldReason.EVIDENCE_MISSING
+    assert [str(one) for one in choices(promise, missing, found)] == ["HOLD", "ROLLBACK new", "INVALID"]
+    invalid = replace(held, verdict=Verdict.INVALID, hold_reason=None)
+    assert [str(one) for one in choices(promise, invalid, found)] == ["INVALID"]
+    assert choices(promise, replace(held, verdict=Verdict.EXTEND, hold_reason=None), found) == ()
+
+
 def test_harm_to_a_guardrail_rolls_back_a_benefit() -> None:
     decision, _ = decided(guarded(), world(guarded(), 6.0, latency=0.6))
     assert decision.verdict is Verdict.ROLLBACK
@@ -208,6 +245,15 @@ def test_segments_wait_for_the_end_of_an_extension() -> None:
 def test_segments_are_not_tested_on_a_day_that_somebody_chose() -> None:
     promise = guarded(**SEGMENTED)
     assert decided(promise, world(promise, 0.5, days=20, phone=9.0))[0].verdict is Verdict.HOLD
+
+
+def test_a_segment_may_be_signed_only_where_it_is_shown_by_its_rule_or_the_benefit_for_all() -> None:
+    promise = guarded(**SEGMENTED)
+    partial, found = decided(promise, world(promise, 0.5, phone=4.0))
+    assert str(choices(promise, partial, found)[0]) == "PARTIAL new in device = phone"
+    early = world(promise, 0.5, days=20, phone=9.0)
+    held, found = decided(promise, early)
+    assert not any(one.verdict is Verdict.PARTIAL for one in choices(promise, held, found))
 
 
 def test_a_crossing_that_waits_for_a_person_is_not_shipped_by_way_of_a_segment() -> None:

@@ -12,7 +12,7 @@ from trialflow.decision.rules import PRECEDENCE, Rule, rule_for
 from trialflow.decision.verdict import HoldReason, Verdict
 from trialflow.spec.promise import Promise
 
-WARNINGS = ("srm_final", "adjustment", "lock")  # said whatever the verdict rests on
+WARNINGS = ("srm_final", "adjustment", "lock", "harm")  # said whatever the verdict rests on
 
 
 def weigh(promise: Promise, as_of: date, findings: Mapping[str, Finding]) -> Decision:
@@ -22,11 +22,8 @@ def weigh(promise: Promise, as_of: date, findings: Mapping[str, Finding]) -> Dec
     treatments that share it the one with the largest gain on the primary metric is named, for a ROLLBACK the one with the
     largest loss.
     """
-    judged = [
-        (found, rule_for(found))
-        for found in (facts(promise, findings, variant.name) for variant in promise.experiment.treatments)
-    ]
-    named, rule = min(judged, key=_rank)
+    answers = [facts(promise, findings, variant.name) for variant in promise.experiment.treatments]
+    named, rule = weigh_facts(answers)
     names_variant = rule.verdict in (Verdict.SHIP, Verdict.PARTIAL, Verdict.ROLLBACK)
     return Decision(
         experiment=promise.slug,
@@ -37,8 +34,13 @@ def weigh(promise: Promise, as_of: date, findings: Mapping[str, Finding]) -> Dec
         segment=named.winning_segment if rule.verdict is Verdict.PARTIAL else "",
         reasons=_reasons(rule, findings, missing_evidence(promise, findings)),
         findings={name: finding.fingerprint for name, finding in sorted(findings.items())},
-        by_variant={found.variant: str(one.verdict) for found, one in judged},
+        by_variant={found.variant: rule_for(found).verdict.value for found in answers},
     )
+
+
+def weigh_facts(answers: Sequence[Facts]) -> tuple[Facts, Rule]:
+    """The treatment whose verdict stands for the experiment, and the row that gives it."""
+    return min(((found, rule_for(found)) for found in answers), key=_rank)
 
 
 def _rank(judged: tuple[Facts, Rule]) -> tuple[int, float]:
