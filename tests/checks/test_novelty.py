@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -147,6 +148,26 @@ def test_the_fitted_decay_stands_beside_the_test() -> None:
     (level,) = run(LEVEL).evidence["variants"]
     assert level["decay"]["long_run_effect"] is None
     assert "how fast" in level["decay"]["why_not"]
+
+
+@pytest.mark.parametrize("kind", ["constant", "huge", "three units", "one silent day", "one variant empty"])
+def test_no_data_whatever_put_a_number_into_the_finding_that_is_none(kind: str) -> None:
+    values = lives(FADING, units=3 if kind == "three units" else 200)
+    if kind == "constant":
+        values = {name: np.ones_like(one) for name, one in values.items()}
+    if kind == "huge":
+        values = {name: one + 1e12 for name, one in values.items()}
+    if kind == "one silent day":
+        values = {name: one * (np.arange(HORIZON) != 4) for name, one in values.items()}
+    if kind == "one variant empty":
+        values["new"] = values["new"][:0]
+    promise = a_promise(analysis={"novelty": REQUIRED}, definitions=[a_metric("value")])
+    for number in (3, 7, 8, 28, 90):
+        finding = novelty(promise, summary_of(values), day(number)).finding
+        json.dumps(finding.document(), allow_nan=False)
+        (row,) = finding.evidence["variants"]
+        assert (row["estimate"] is None) == bool(row["why_not"])
+        assert (row["decay"]["long_run_effect"] is None) == bool(row["decay"]["why_not"])
 
 
 def test_a_cohort_of_nobody_is_no_data() -> None:
