@@ -18,6 +18,7 @@ DAG_IDS = {
     "novelty_decay",
     "final_analysis",
     "rollout",
+    "retest",
     "quarterly_holdout",
     "notifications",
 }

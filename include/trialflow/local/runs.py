@@ -22,6 +22,7 @@ DAGS = (
     "novelty_decay",
     "final_analysis",
     "rollout",
+    "retest",
     "quarterly_holdout",
     "notifications",
 )
