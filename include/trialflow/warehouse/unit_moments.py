@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -52,15 +52,11 @@ def question(promise: Promise, metrics: tuple[Metric, ...], as_of: date, *, exte
     variants = tuple(variant.name for variant in experiment.variants)
     cells = Cells(segments=experiment.segments, newcomers=wanted.newcomers)
     source = unit_source(promise)
-    units = exposed_units(
-        source.exposures,
-        slug=promise.slug,
-        variants=variants,
-        cells=cells,
-        days=enrolment(promise, as_of_days=facts, extended=extended),
-    )
+    enrolled = enrolment(promise, as_of_days=facts, extended=extended)
+    units = exposed_units(source.exposures, slug=promise.slug, variants=variants, cells=cells, days=enrolled)
     if source.population is not None and wanted.newcomers:
-        units = told_apart(units, source.population, cells, pre_days=pre_days, days=facts)
+        past = replace(facts, last=enrolled.last)
+        units = told_apart(units, source.population, cells, pre_days=pre_days, days=past)
     statement = daily_changes(wanted, units, facts=facts, as_of=(as_of - first).days)
     return Question(layout=wanted, cells=cells, days=path_days(promise, as_of), variants=variants, statement=statement)
 

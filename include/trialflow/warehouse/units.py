@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -141,13 +141,14 @@ def told_apart(units: sa.CTE, population: FactTable, cells: Cells, *, pre_days: 
     """SQL: the same rows with the cell of those seen in `population` on one of the `pre_days` days before their entry.
 
     Only where somebody is known to have been there does the absence of facts mean 0; else the pre-period is missing.
-    `days` are those of the facts.
+    `days` go from the earliest pre-period to the last entry.
     """
     u, instant = units.c, column(population.timestamp)
+    before = replace(days, last=days.last - timedelta(days=1))
     visits = (
         sa.select(column(population.unit).label("unit"), days.number(instant).label("day"))
         .select_from(relation(population.table))
-        .where(*condition(population.filter), *days.holds(instant))
+        .where(*condition(population.filter), *before.holds(instant))
         .subquery("earlier_visits")
     )
     v = visits.c

@@ -48,7 +48,7 @@ seen_before AS (
               - CAST('2024-03-28' AS DATE) AS INTEGER) AS day
         FROM visits
         WHERE occurred_at >= '2024-03-13 23:00:00+00:00'
-          AND occurred_at < '2024-04-03 22:00:00+00:00'
+          AND occurred_at < '2024-04-02 22:00:00+00:00'
       ) AS earlier_visits
     JOIN units ON earlier_visits.unit = units.unit
     WHERE earlier_visits.day < units.entered
