@@ -121,12 +121,12 @@ def test_the_holdout_shows_less_than_the_sum_of_what_was_shipped(life, workspace
 
 
 def test_a_quiet_rollout_reaches_everybody_and_is_watched(life):
-    events, stage, lines = rolled_out(life("sim_cuped"))
+    events, stage, lines = rolled_out(life("sim_extend"))
     steps = [(event.as_of.day, event.detail["share"]) for event in events if event.kind is EventKind.ROLLOUT_STEP]
-    assert steps == [(19, 0.01), (20, 0.1), (21, 0.5), (23, 1.0)]
+    assert steps == [(29, 0.01), (30, 0.1), (31, 0.5), (2, 1.0)]
     assert events[-1].kind is EventKind.WATCHED
     assert stage is Stage.LAUNCHED
-    assert lines[-1] == "rollout: watched to 2026-01-27 (before and after, nobody to compare with)"
+    assert lines[-1] == "rollout: watched to 2026-02-06 (before and after, nobody to compare with)"
 
 
 def test_latency_that_breaks_at_half_the_traffic_rolls_back_by_itself(life):
@@ -138,7 +138,7 @@ def test_latency_that_breaks_at_half_the_traffic_rolls_back_by_itself(life):
     assert lines[-1].startswith("rollout: rolled back on 2026-01-25")
 
 
-@pytest.mark.parametrize("slug", ["hillstrom", "sim_extend"])
+@pytest.mark.parametrize("slug", ["hillstrom", "sim_cuped"])
 def test_a_replay_without_a_rollout_is_not_called_launched(slug, life):
     events, stage, lines = rolled_out(life(slug))
     assert (events, stage) == ([], Stage.DECIDED)
