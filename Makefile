@@ -57,7 +57,7 @@ test: $(DEVELOPMENT) ## Run all tests (ARGS="-k srm" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: calibrate
-calibrate: $(DEVELOPMENT) ## Simulate how often every method errs; writes docs/calibration.md and its figure (minutes; ARGS="daily" for some)
+calibrate: $(DEVELOPMENT) ## Simulate how often every method errs; writes docs/calibration.md and its figure (a quarter of an hour; ARGS="daily" for some, ARGS=missing for new ones)
 	@PYTHONPATH=include $(BIN)/python -m tests.calibration $(ARGS)
 
 .PHONY: bench
@@ -77,7 +77,7 @@ schema: $(PRODUCT) ## Write the JSON Schemas of experiment, metric and source fi
 
 .PHONY: golden
 golden: $(DEVELOPMENT) ## Write the golden files again; read the diff before committing it
-	@TRIALFLOW_REGENERATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/memo tests/warehouse/test_sql_text.py $(ARGS)
+	@TRIALFLOW_REGENERATE_GOLDEN=1 $(BIN)/python -m pytest -q tests/memo tests/samples/test_memos.py tests/warehouse/test_sql_text.py $(ARGS)
 	@git status --short -- tests
 
 .PHONY: lock

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.memo.scenes import ship
+from trialflow.checks.finding import Status
 from trialflow.memo.markdown import markdown
 
 
@@ -53,3 +54,30 @@ def test_while_looks_are_left_the_chance_of_a_benefit_is_told() -> None:
     text = with_rows("information", forecast=[row])
     assert "still shows a benefit is 31% if the effect is what it looks like now, 84% if the smallest effect" in text
     assert "expected about 20 March 2026, on 22 March 2026 at the latest" in text
+
+
+DECAY = {
+    "long_run_effect": {"estimate": 0.0009, "lower": 0.0002, "upper": 0.0016},
+    "first_day_excess": {"estimate": 0.002, "lower": 0.001, "upper": 0.003},
+    "half_life_days": {"estimate": 2.31, "lower": 1.0, "upper": 6.0},
+    "level": 0.95,
+    "why_not": "",
+}
+
+
+def with_decay(decay: dict[str, Any], status: Status) -> str:
+    scene = ship()
+    (found,) = [one for one in scene.findings if one.check == "novelty"]
+    rows = [{**found.evidence["variants"][0], "decay": decay}]
+    changed = replace(found, status=status, evidence={**found.evidence, "variants": rows})
+    others = (one for one in scene.findings if one.check != "novelty")
+    return markdown(replace(scene, findings=(*others, changed)).memo)
+
+
+def test_a_fading_effect_says_where_it_settles_as_far_as_the_days_tell() -> None:
+    told = with_decay(DECAY, Status.FAIL)
+    assert "settles at +0.090 percentage points a day (95% interval +0.020 to +0.160)" in told
+    assert "half of the change is over after 2.3 days" in told
+    unknown = {"long_run_effect": None, "half_life_days": None, "level": 0.95, "why_not": "the speed is not identified"}
+    assert "settles cannot be told: the speed is not identified." in with_decay(unknown, Status.WARN)
+    assert "settles" not in with_decay(DECAY, Status.PASS)

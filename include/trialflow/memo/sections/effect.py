@@ -26,6 +26,7 @@ from trialflow.memo.words import (
     relative_span,
     scale_of,
     sentence,
+    significant,
     whole,
 )
 from trialflow.spec.experiment import Policy
@@ -316,7 +317,28 @@ def _novelty_words(promise: Promise, evidence: Evidence) -> str:
     return (
         f"Late minus early effect on {metric} (last {counted(policy.late_days, 'day')} against first "
         f"{counted(policy.early_days, 'day')} of {policy.horizon_days} since exposure, only units observed for all of "
-        f"them): {said}."
+        f"them; the interval holds on all days and for all treatments together): {said}."
+        + "".join(_settles(row, how) for row in rows if finding.status in (Status.WARN, Status.FAIL))
+    )
+
+
+def _settles(row: Mapping[str, Any], how: MetricScale) -> str:
+    """Where a changing effect is heading, as far as the days tell."""
+    fit = row.get("decay")
+    if not isinstance(fit, Mapping):
+        return ""
+    who, rest, half = row.get("variant"), fit.get("long_run_effect"), fit.get("half_life_days")
+    if not isinstance(rest, Mapping) or not isinstance(half, Mapping):
+        return f" Where the effect of {who} settles cannot be told: {fit.get('why_not') or 'the days do not say'}."
+    estimate, lower, upper = (real(rest.get(key)) for key in ("estimate", "lower", "upper"))
+    level, days = real(fit.get("level")), real(half.get("estimate"))
+    if estimate is None or level is None or days is None:
+        return ""
+    decimals = how.decimals(lower, upper)
+    return (
+        f" If it goes on like this, the effect of {who} settles at {how.effect(estimate, decimals)} a day "
+        f"({percent(level)} interval {how.span(lower, upper, decimals)}), and half of the change is over after "
+        f"{significant(days, 2)} days."
     )
 
 

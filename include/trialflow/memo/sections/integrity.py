@@ -55,7 +55,18 @@ NAMES: Mapping[str, str] = {
     "caps": "Caps",
     "imbalance": "Balance before the start",
 }
-INTEGRITY = ("srm", "srm_final", "completeness", "day_to_day", "aa", "adjustment", "collision", "lock")
+INTEGRITY = (
+    "srm",
+    "srm_final",
+    "completeness",
+    "day_to_day",
+    "aa",
+    "imbalance",
+    "adjustment",
+    "caps",
+    "collision",
+    "lock",
+)
 EXPECTED = ("srm", "completeness", "aa", "lock")
 TOLD_ELSEWHERE = frozenset(
     {

@@ -128,7 +128,7 @@ def _omnibus(evidence: Evidence) -> str:
 def _table(promise: Promise, variant: str, rows: Sequence[Comparison]) -> Table:
     return Table(
         caption=f"{variant} against {promise.experiment.control.name}; effects in each metric's own unit",
-        columns=("Metric", "Role", "Control / variant", "Effect", "Interval", "Relative effect", "Margin", "Outcome"),
+        columns=("Metric", "Role", "Control", "Variant", "Effect", "Interval", "Relative effect", "Margin", "Outcome"),
         rows=tuple(_row(promise, one) for one in rows),
     )
 
@@ -140,7 +140,8 @@ def _row(promise: Promise, one: Comparison) -> tuple[str, ...]:
     return (
         one.metric,
         one.role or NOT_AVAILABLE,
-        f"{how.level(one.control, decimals)} / {how.level(one.treatment, decimals)}",
+        how.level(one.control, decimals),
+        how.level(one.treatment, decimals),
         how.effect(one.estimate, decimals),
         f"{how.span(one.lower, one.upper, decimals)} ({level_text(one).removesuffix(' interval')})",
         relative_text(one, share),

@@ -8,12 +8,12 @@ from datetime import date
 from typing import Any, Protocol
 
 from trialflow.checks.comparison import Comparison
-from trialflow.checks.finding import Status
+from trialflow.checks.finding import Finding, Status
 from trialflow.decision.decision import Decision, Verdict
 from trialflow.memo.evidence import Evidence
 from trialflow.memo.memo import Section, Table
 from trialflow.memo.sections.effect import effect_text, leading, minimum_effect, primary_comparisons, scale
-from trialflow.memo.sections.integrity import STATUS, check_name
+from trialflow.memo.sections.integrity import INTEGRITY, STATUS, check_name
 from trialflow.memo.sections.metrics import all_comparisons, outcome
 from trialflow.memo.words import counted, day, sentence
 from trialflow.spec.experiment import Policy
@@ -140,8 +140,16 @@ def _restated(looks: Sequence[Look]) -> list[str]:
     return points
 
 
-LIMITING = frozenset({Status.NOT_APPLICABLE, Status.WARN, Status.NO_DATA})
 TOLD_ON_TOP = frozenset({"srm", "srm_final", "lock"})  # as labels or deviations, where nobody overlooks them
+TOLD_BY_THEMSELVES = frozenset({"shrinkage", "segments", *INTEGRITY})  # that a check could not be made stands there
+
+
+def _limits(finding: Finding) -> bool:
+    """Whether a finding limits what the numbers say and that is not told elsewhere."""
+    if finding.status is Status.NOT_APPLICABLE:
+        return finding.check not in TOLD_BY_THEMSELVES and not finding.evidence.get("suppressed")
+    doubted = finding.status in (Status.WARN, Status.NO_DATA)
+    return doubted and finding.check not in TOLD_ON_TOP and finding.check != "shrinkage"
 
 
 def limits_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Section:
@@ -157,8 +165,7 @@ def limits_section(promise: Promise, evidence: Evidence, *, shown: bool) -> Sect
     points += [
         sentence(f"{check_name(finding.check)}, {STATUS[finding.status]}: {finding.headline}")
         for finding in evidence
-        if finding.status in LIMITING and finding.check != "shrinkage"
-        if finding.status is Status.NOT_APPLICABLE or finding.check not in TOLD_ON_TOP
+        if _limits(finding)
     ]
     points.append(_policy_note(promise))
     points.append(
