@@ -16,6 +16,7 @@ from tests.memo.scenes import SCENES
 from trialflow.decision import FollowUp, Signature, Verdict
 from trialflow.memo import posts
 from trialflow.memo.chart_document import chart_document
+from trialflow.memo.links import page, runbook
 from trialflow.memo.memo import Allocation, Chart
 from trialflow.memo.slack import with_links
 from trialflow.registry import Attachment, EventKind, Message
@@ -186,6 +187,17 @@ def test_after_an_hour_without_slack_everything_is_posted_in_order(slack, regist
     assert slack.keys == [NOTE, *keys]
     in_thread = [message["thread_ts"] is not None for message in slack.messages if "thread_ts" in message]
     assert sum(in_thread) == 1
+
+
+def test_messages_link_to_the_experiment_s_page_below_airflow_s_own_address(slack, registered, run_dag, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/")
+    monkeypatch.setenv("TRIALFLOW_RUNBOOK_URL", "https://docs.example/runbook.md")
+    intend(registered, "alert", links=(("The experiment", page(COOKIE_CATS)), ("Runbook: srm", runbook("srm"))))
+    run_dag("notifications", conf={"as_of": "2018-01-01"})
+    assert slack.messages[1]["blocks"][-1]["text"]["text"] == (
+        f"<https://airflow.example/plugin/experiments/trialflow/experiments/{COOKIE_CATS}|The experiment> · "
+        "<https://docs.example/runbook.md#srm|Runbook: srm>"
+    )
 
 
 class TestRefusals:

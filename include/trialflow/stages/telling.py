@@ -213,10 +213,9 @@ def _recoveries(registry: Registry, promise: Promise, as_of: date) -> list[Messa
     first = promise.experiment.calendar.first_day
     last: dict[str, tuple[date, Status]] = {}
     for stored in registry.messages(promise.slug):
-        kind, _, rest = stored.message.key.partition("|")
-        if kind == "alert":
-            _, check, told_for, status = rest.split("|")
-            last[check] = (date.fromisoformat(told_for), Status(status))
+        match stored.message.key.split("|"):
+            case ["alert", _, check, told_for, status]:
+                last[check] = (date.fromisoformat(told_for), Status(status))
     amendments = len(registry.amendments(promise.slug))
     messages = []
     for check, (alerted, status) in sorted(last.items()):
