@@ -178,7 +178,7 @@ def test_an_unbounded_relative_effect_is_named_and_not_drawn() -> None:
     assert "conversion (v8)" in forest.alt
 
 
-def test_a_holdout_memo_states_what_it_could_have_found() -> None:
+def test_a_holdout_memo_states_what_it_could_have_found(golden: Golden) -> None:
     scene = ship()
     effects = next(one for one in scene.findings if one.check == "effects")
     evidence = {
@@ -201,9 +201,11 @@ def test_a_holdout_memo_states_what_it_could_have_found() -> None:
         "gap_upper": 0.0026,
     }
     found = dataclasses.replace(effects, check="holdout", evidence=evidence)
-    text = markdown(holdout_memo(scene.promise, found, scene.amendments, scene.orders, promise_fingerprint="f00d"))
+    named = {"promise_fingerprint": "f00d", "made_by": "trialflow (tests)"}
+    text = markdown(holdout_memo(scene.promise, found, scene.amendments, scene.orders, **named))
+    golden("holdout.md", text)
     assert "0.15 percentage points" in text
-    assert "1 launch add up to +0.10 percentage points (as naively estimated: +0.13" in text
+    assert "1 launch adds up to +0.10 percentage points (as naively estimated: +0.13" in text
     assert "What the holdout shows, less that sum, is +0.11 percentage points (95% interval −0.04 to +0.26)" in text
     assert "| ranker-v6 | +0.160 | +0.125 | 80% | +0.100 |" in text
     assert "1 look" in text

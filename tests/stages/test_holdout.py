@@ -12,15 +12,17 @@ from scipy import stats
 
 from tests.stages.conftest import Lakes
 from tests.stages.worlds import FINAL, FIRST, SLUG, SOURCE, TODAY, begin, fill, merged, promise, shop, world
-from trialflow.decision import Verdict
+from trialflow.decision import Decision, Signature, Verdict
+from trialflow.registry import Event, EventKind
 from trialflow.simulation import Arm
 from trialflow.stages.aa_validation import validate
 from trialflow.stages.final_analysis import analyse
-from trialflow.stages.holdout import compare_holdout, holdouts
+from trialflow.stages.holdout import compare_holdout, exposed_share, holdouts
 from trialflow.stages.preregistration import Offer, register
 from trialflow.stages.quarter import quarter_of
 from trialflow.stages.sign import sign
 from trialflow.stages.workspace import Workspace
+from trialflow.warehouse.summary import ExposureSummary, Summary
 
 HELD = "held_out"
 SHIPPED_ON = date(2026, 1, 18)
@@ -132,3 +134,37 @@ def test_what_was_not_shipped_by_then_is_not_counted_and_again_changes_nothing(q
     assert compare_holdout(quarterly, HELD, date(2026, 1, 11)) == early
     with quarterly.registry() as registry:
         assert registry.digest(HELD) == digest
+
+
+def told(kind: EventKind, day: int, share: float | None = None) -> Event:
+    detail = {} if share is None else {"share": share}
+    return Event(slug=SLUG, kind=kind, as_of=date(2026, 1, day), detail=detail)
+
+
+@pytest.mark.parametrize(
+    ("events", "share"),
+    [
+        ([], 0.8),  # out from the day after the signature on: 8 of 10 days
+        (
+            [told(EventKind.ROLLOUT_STEP, 3, 0.1), told(EventKind.ROLLOUT_STEP, 5, 0.5), told(EventKind.LAUNCHED, 7)],
+            0.52,
+        ),
+        ([told(EventKind.ROLLOUT_STEP, 3, 0.5), told(EventKind.ROLLED_BACK, 5)], 0.1),
+        ([told(EventKind.ROLLOUT_STEP, 3, 0.5), told(EventKind.ROLLOUT_PAUSED, 5)], 0.4),
+        ([told(EventKind.LAUNCHED, 1)], 0.8),  # of an earlier verdict
+    ],
+)
+def test_a_launch_counts_for_the_units_that_came_while_it_was_out(events: list[Event], share: float) -> None:
+    days = [date(2026, 1, day) for day in range(1, 11)]
+    units = np.asarray([[10, 90]] * 10)
+    exposures = ExposureSummary(days=tuple(days), variants=("holdout", "everybody"), new_units=units)
+    summary = Summary(
+        experiment=HELD, as_of=days[-1], days=tuple(days), variants=exposures.variants, exposures=exposures, metrics=()
+    )
+    signature = Signature(
+        verdict=Verdict.SHIP, recommended=Verdict.SHIP, signed_by="ada", signed_on=date(2026, 1, 2), decision="f00d"
+    )
+    decision = Decision(
+        experiment=SLUG, as_of=date(2026, 1, 2), verdict=Verdict.SHIP, reasons=(), findings={}, signature=signature
+    )
+    assert exposed_share(events, decision, summary, holdout_name="holdout") == pytest.approx(share)

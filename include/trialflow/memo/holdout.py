@@ -159,7 +159,7 @@ def _shipped(promise: Promise, evidence: Evidence, check: str) -> Section:
         else "The interval excludes zero: the launches together did not do what their experiments said."
     )
     added = (
-        f"{counted(len(rows), 'launch', 'launches')} add up to {how.effect(promised, decimals)}"
+        f"{counted(len(rows), 'launch adds', 'launches add')} up to {how.effect(promised, decimals)}"
         + (f" (as naively estimated: {how.effect(naive, decimals)})" if naive is not None else "")
         + f". What the holdout shows, less that sum, is {how.effect(gap, decimals)} "
         + f"({level} interval {how.span(lower, upper, decimals)})."

@@ -25,6 +25,9 @@ class Outcome(StrEnum):
     BROKEN = "BROKEN"
 
 
+IN_ALL = {Outcome.HOLDS: "hold", Outcome.NOT_COMPARABLE: "not comparable", Outcome.BROKEN: "broken"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """One thing that was tried, and how it came out."""
@@ -54,7 +57,7 @@ def report(proofs: Sequence[Proof]) -> str:
     lines = []
     for slug in dict.fromkeys(proof.slug for proof in proofs):
         lines += [slug, *(f"  {proof}" for proof in proofs if proof.slug == slug)]
-    counted = ", ".join(f"{sum(proof.outcome is one for proof in proofs)} {one.value.lower()}" for one in Outcome)
+    counted = ", ".join(f"{sum(proof.outcome is one for proof in proofs)} {IN_ALL[one]}" for one in Outcome)
     return "\n".join([*lines, f"{len(proofs)} proofs: {counted}"])
 
 
