@@ -11,7 +11,18 @@ import pyarrow as pa
 import pytest
 
 from trialflow.errors import PromiseError
-from trialflow.simulation import Arm, Behaviour, Change, Late, Loss, SimulationSpec, expected_total, simulate, write
+from trialflow.simulation import (
+    Arm,
+    Behaviour,
+    Change,
+    Late,
+    Loss,
+    Shares,
+    SimulationSpec,
+    expected_total,
+    simulate,
+    write,
+)
 from trialflow.warehouse.lake import Lake
 
 FIRST = date(2024, 3, 4)
@@ -204,3 +215,51 @@ def test_every_mistake_in_a_file_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(PromiseError, match="unitz") as caught:
         SimulationSpec.read(file)
     assert {"late.shar", "late.share", "unitz", "units", "arms"} <= {problem.field for problem in caught.value.problems}
+
+
+def test_a_ramp_serves_the_shares_of_each_day_and_takes_nothing_back() -> None:
+    shares = {0: 0.1, 2: 0.5, 4: 1.0}
+    first = date(2026, 3, 2)
+    ramped = SimulationSpec(
+        slug="ramp",
+        source="shop",
+        first_day=first,
+        last_day=first + timedelta(days=5),
+        units=30_000,
+        arms=(Arm(name="control", weight=0.5), Arm(name="treatment", weight=0.5)),
+        behaviours=(Behaviour(name="view", rate=0.5),),
+        ramp=tuple(
+            Shares(day=first + timedelta(days=day), weights={"control": 1.0 - share, "treatment": share})
+            for day, share in shares.items()
+        ),
+        pre_days=0,
+        repeats=1.0,
+    )
+    served: dict[str, list[str]] = {}
+    for number, one in enumerate(simulate(ramped)):
+        variants = one.exposures["variant"].to_pylist()
+        promised = shares[max(day for day in shares if day <= number)]
+        assert variants.count("treatment") / len(variants) == pytest.approx(promised, abs=0.03)
+        for unit, variant in zip(one.exposures["unit_id"].to_pylist(), variants, strict=True):
+            served.setdefault(unit, []).append(variant)
+    assert any(set(seen) == {"control", "treatment"} for seen in served.values())
+    assert all(seen == sorted(seen) for seen in served.values())  # from control to treatment, never back
+
+
+def test_a_change_may_begin_on_a_day() -> None:
+    first = date(2026, 3, 2)
+    late = SimulationSpec(
+        slug="late",
+        source="shop",
+        first_day=first,
+        last_day=first + timedelta(days=3),
+        units=4_000,
+        arms=(Arm(name="control", weight=0.0), Arm(name="treatment", weight=1.0)),
+        behaviours=(Behaviour(name="view", rate=1.0),),
+        changes=(Change(variant="treatment", behaviour="view", relative=1.0, from_day=first + timedelta(days=2)),),
+        pre_days=0,
+        front_loading=50.0,  # everybody comes on the first day
+    )
+    rows = [one.events.num_rows for one in simulate(late)]
+    assert rows[2] / rows[1] == pytest.approx(2.0, rel=0.08)
+    assert rows[1] / rows[0] == pytest.approx(1.0, rel=0.08)

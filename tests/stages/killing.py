@@ -30,7 +30,7 @@ from sqlalchemy.engine.default import DefaultDialect
 
 from tests.stages.worlds import SLUG, TODAY, promise, shop
 from trialflow.registry.connection import WRITES
-from trialflow.stages import final_analysis, monitoring, preregistration
+from trialflow.stages import final_analysis, monitoring, preregistration, watch
 from trialflow.stages.preregistration import Offer
 from trialflow.stages.workspace import Workspace
 
@@ -39,6 +39,7 @@ PAID_FOR_ONCE = (alembic.command, duckdb_sqlalchemy, jinja2, matplotlib.backends
 
 
 DAY = date(2026, 1, 18)
+RAMPED_DAY = date(2026, 1, 25)
 
 
 def monitor(workspace: Workspace) -> None:
@@ -63,7 +64,12 @@ def amend(workspace: Workspace) -> None:
     preregistration.register(workspace, offer, by="ada", today=TODAY, reason="The title was wrong.")
 
 
-JOBS: dict[str, Job] = {job.__name__: job for job in (monitor, analyse, register, amend)}
+def gate(workspace: Workspace) -> None:
+    """Four days of a ramp at once: looks, findings, the next step and its message."""
+    watch.watch(workspace, SLUG, RAMPED_DAY)
+
+
+JOBS: dict[str, Job] = {job.__name__: job for job in (monitor, analyse, register, amend, gate)}
 
 
 class Steps:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.stages.conftest import Lakes
 from tests.stages.killing import DAY
+from tests.stages.ramps import fill_with, ramp_world, rollout_promise, signed
 from tests.stages.worlds import SLUG, TODAY, begin, promise, shop, world
 from trialflow.simulation import Arm
 from trialflow.stages.monitoring import monitor
@@ -85,3 +86,11 @@ def test_a_killed_amendment_is_finished_by_the_retry(tmp_path: Path, lakes: Lake
     found = sweep(workspace, "amend", points=6)
     judge(found, points=6)
     assert found["undisturbed"]["messages"] == [f"registered|{SLUG}|{version}" for version in (1, 2)]
+
+
+@pytest.mark.slow
+def test_a_killed_gate_goes_on_where_an_undisturbed_one_stands(tmp_path: Path) -> None:
+    workspace = signed(begin(fill_with(shop(tmp_path / "shop"), ramp_world()), rollout_promise()))
+    found = sweep(workspace, "gate", points=6)
+    judge(found, points=6)
+    assert [key for key in found["undisturbed"]["messages"] if key.startswith("rollout|")]
