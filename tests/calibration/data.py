@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import gammaln
 
 from tests.calibration.study import Array, Generator
-from trialflow.stats import JointMoments, Moments
+from trialflow.stats import JointMoments, Moments, ValueCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +20,14 @@ class Kind:
     n_control: int
     n_treatment: int
     mean: float
+    std_dev: float
     values: Callable[[Generator, tuple[int, ...]], Array]
     treatment_std: float = 1.0  # spread of treatment around the mean, in that of control
+
+    @property
+    def std_error(self) -> float:
+        """Standard error of the difference of means."""
+        return self.std_dev * float(np.sqrt(1.0 / self.n_control + self.treatment_std**2 / self.n_treatment))
 
     def pair(self, generator: Generator, runs: int) -> tuple[Array, Array]:
         """Values of control (runs, n_C) and treatment (runs, n_T) without any effect."""
@@ -57,24 +64,47 @@ def exponential(generator: Generator, shape: tuple[int, ...]) -> Array:
 LOGNORMAL_MEAN = float(np.exp(1.125))
 ZERO_INFLATED_MEAN = float(0.05 * np.exp(3.5))
 
-NORMAL = Kind(name="normal, 500 / 500", n_control=500, n_treatment=500, mean=10.0, values=normal)
-HEAVY = Kind(name="lognormal(1.5), 500 / 500", n_control=500, n_treatment=500, mean=LOGNORMAL_MEAN, values=lognormal)
+LOGNORMAL_STD = LOGNORMAL_MEAN * float(np.sqrt(np.exp(2.25) - 1.0))
+ZERO_INFLATED_STD = float(np.sqrt(0.05 * np.exp(8.0) - ZERO_INFLATED_MEAN**2))
+
+
+def _normal(name: str, n_control: int, n_treatment: int, treatment_std: float = 1.0) -> Kind:
+    return Kind(
+        name=name,
+        n_control=n_control,
+        n_treatment=n_treatment,
+        mean=10.0,
+        std_dev=3.0,
+        values=normal,
+        treatment_std=treatment_std,
+    )
+
+
+def _lognormal(name: str, n_control: int, n_treatment: int) -> Kind:
+    return Kind(
+        name=name,
+        n_control=n_control,
+        n_treatment=n_treatment,
+        mean=LOGNORMAL_MEAN,
+        std_dev=LOGNORMAL_STD,
+        values=lognormal,
+    )
+
+
+NORMAL = _normal("normal, 500 / 500", 500, 500)
+HEAVY = _lognormal("lognormal(1.5), 500 / 500", 500, 500)
 ZEROS = Kind(
-    name="95 % zeros, 500 / 500", n_control=500, n_treatment=500, mean=ZERO_INFLATED_MEAN, values=zero_inflated
+    name="95 % zeros, 500 / 500",
+    n_control=500,
+    n_treatment=500,
+    mean=ZERO_INFLATED_MEAN,
+    std_dev=ZERO_INFLATED_STD,
+    values=zero_inflated,
 )
-SMALL = Kind(name="normal, 8 / 8", n_control=8, n_treatment=8, mean=10.0, values=normal)
-FEW = Kind(name="exponential, 30 / 30", n_control=30, n_treatment=30, mean=1.0, values=exponential)
-UNEQUAL = Kind(
-    name="normal, 950 / 50, spread 1 : 2",
-    n_control=950,
-    n_treatment=50,
-    mean=10.0,
-    values=normal,
-    treatment_std=2.0,
-)
-UNEQUAL_HEAVY = Kind(
-    name="lognormal(1.5), 950 / 50", n_control=950, n_treatment=50, mean=LOGNORMAL_MEAN, values=lognormal
-)
+SMALL = _normal("normal, 8 / 8", 8, 8)
+FEW = Kind(name="exponential, 30 / 30", n_control=30, n_treatment=30, mean=1.0, std_dev=1.0, values=exponential)
+UNEQUAL = _normal("normal, 950 / 50, spread 1 : 2", 950, 50, 2.0)
+UNEQUAL_HEAVY = _lognormal("lognormal(1.5), 950 / 50", 950, 50)
 KINDS = (NORMAL, HEAVY, ZEROS, SMALL, FEW, UNEQUAL, UNEQUAL_HEAVY)
 
 
@@ -103,6 +133,67 @@ def variants(*arms: JointMoments) -> JointMoments:
     )
 
 
-def covers(lower: Array, upper: Array, truth: float) -> Array:
+def covers(lower: Array, upper: Array, truth: float | Array) -> Array:
     """Whether each interval holds the truth."""
     return (lower <= truth) & (truth <= upper)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A distribution on ascending `values` (v,) with their chances (v,): what needs counts of values is drawn from it."""
+
+    name: str
+    values: Array
+    chance: Array
+
+    @property
+    def mean(self) -> float:
+        """Expected value."""
+        return float(self.values @ self.chance)
+
+    def counts(self, generator: Generator, n: int, runs: int) -> ValueCounts:
+        """`n` units in each of `runs`."""
+        drawn = generator.multinomial(n, self.chance, size=runs).astype(float)
+        return ValueCounts(values=self.values, counts=drawn)
+
+    def quantile(self, probability: float) -> float:
+        """The smallest value with at least that share at or below it."""
+        return float(self.values[int(np.argmax(np.cumsum(self.chance) >= probability - 1e-12))])
+
+    def moved(self, *, factor: float = 1.0, shift: float = 0.0) -> Grid:
+        """The same with other values."""
+        return Grid(name=self.name, values=self.values * factor + shift, chance=self.chance)
+
+
+def _bell(points: int) -> tuple[Array, Array]:
+    z = np.linspace(-4.5, 4.5, points)
+    chance = np.exp(-0.5 * z**2)
+    return z, chance / chance.sum()
+
+
+def fine_normal(points: int = 3001) -> Grid:
+    """Mean 10, standard deviation 3, fine enough to be continuous."""
+    z, chance = _bell(points)
+    return Grid(name="normal", values=10.0 + 3.0 * z, chance=chance)
+
+
+def fine_lognormal(std_dev: float = 1.0, points: int = 3001) -> Grid:
+    """exp of N(0, std_dev²), fine enough to be continuous."""
+    z, chance = _bell(points)
+    return Grid(name=f"lognormal({std_dev:g})", values=np.exp(std_dev * z), chance=chance)
+
+
+def many_zeros(share: float = 0.95, points: int = 1501) -> Grid:
+    """A share of zeros, else exp of N(3, 1)."""
+    z, chance = _bell(points)
+    values = np.concatenate([[0.0], np.exp(3.0 + z)])
+    return Grid(
+        name=f"{100 * share:g} % zeros", values=values, chance=np.concatenate([[share], (1.0 - share) * chance])
+    )
+
+
+def few_values(mean: float) -> Grid:
+    """Poisson counts."""
+    values = np.arange(float(int(mean + 12.0 * np.sqrt(mean)) + 2))
+    chance = np.exp(values * np.log(mean) - mean - gammaln(values + 1.0))
+    return Grid(name=f"Poisson({mean:g}) counts", values=values, chance=chance / chance.sum())

@@ -1,4 +1,4 @@
-"""Is the experiment sound: splits, A/A, pre-period imbalance, novelty."""
+"""Is the experiment sound: splits, A/A, pre-period imbalance."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.special import chdtrc
 
-from tests.calibration.data import HEAVY, NORMAL, UNEQUAL_HEAVY, Kind, joint, moments, variants
+from tests.calibration.cuped import before_and_after
+from tests.calibration.data import HEAVY, KINDS, NORMAL, SMALL, UNEQUAL, ZEROS, Kind, joint, variants
+from tests.calibration.outcomes import ALPHA, between, error
 from tests.calibration.study import Array, Claim, Generator, Rate, Study
 from trialflow.stats import (
     Estimate,
     JointMoments,
+    Moments,
+    adjust,
     chi_square,
+    difference_in_means,
     difference_in_proportions,
     difference_in_ratios,
-    fixed_horizon,
-    novelty_contrast,
+    exact_split,
     pre_period_imbalance,
     rerandomise,
     sequential_split,
+    split_by_group,
 )
 
-ALPHA = 0.05
 DAYS = 28
 CONCENTRATIONS = (100.0, 10_000.0)  # as the product's check has them
 
@@ -30,10 +34,12 @@ CONCENTRATIONS = (100.0, 10_000.0)  # as the product's check has them
 def studies() -> Iterator[Study]:
     """All studies of integrity."""
     yield from _splits()
+    yield from _exact_splits()
+    yield from _groups()
     yield from _daily_splits()
     yield from _aa()
+    yield from _aa_of_means()
     yield from _imbalance()
-    yield from _novelty()
 
 
 def _splits() -> Iterator[Study]:
@@ -59,6 +65,66 @@ def _splits() -> Iterator[Study]:
             ),
             draw=draw,
             block=5000,
+            blocks=20,
+        )
+
+
+def _exact_splits() -> Iterator[Study]:
+    for n, shares in ((60, (0.9, 0.1)), (12, (0.5, 0.5)), (15, (0.6, 0.2, 0.2))):
+
+        def draw(generator: Generator, runs: int, n: int = n, shares: tuple[float, ...] = shares) -> Sequence[Array]:
+            counts, where = np.unique(generator.multinomial(n, shares, size=runs), axis=0, return_inverse=True)
+            p = np.array([exact_split(one, shares) for one in counts])[where.reshape(-1)]
+            return p <= ALPHA, p <= 0.01
+
+        data = f"{n} units, " + " / ".join(f"{share:g}"[1:] for share in shares)
+        yield Study(
+            name=f"exact split, {data}",
+            family="Split",
+            data=data,
+            rates=tuple(error(f"exact multinomial test at {alpha:g}", Claim.AT_MOST, alpha) for alpha in (ALPHA, 0.01)),
+            draw=draw,
+            block=5000,
+            blocks=20,
+        )
+
+
+def _groups() -> Iterator[Study]:
+    """Twenty countries, large to tiny; then one of them without a third of its treated units."""
+    large = np.array([5000, 2000, 1000, 500, 300, 200, 150, 100, 80, 60, 50, 40, 30, 20, 15, 12, 10, 8, 6, 4])
+    for data, sizes, shares in (
+        ("20 groups of 5000 to 4 units, .5 / .5", large, (0.5, 0.5)),
+        ("20 groups of 5000 to 4 units, .95 / .05", large, (0.95, 0.05)),
+        ("20 groups of 500 units, .4 / .3 / .3", np.full(20, 500), (0.4, 0.3, 0.3)),
+    ):
+
+        def draw(
+            generator: Generator, runs: int, sizes: Array = sizes, shares: tuple[float, ...] = shares
+        ) -> Sequence[Array]:
+            counts = np.stack([generator.multinomial(n, shares, size=runs) for n in sizes], axis=1).astype(float)
+            broken = counts.copy()
+            broken[:, 1, -1] = generator.binomial(counts[:, 1, -1].astype(int), 2.0 / 3.0)
+            found = []
+            for sound, lossy in zip(counts, broken, strict=True):
+                alarms = split_by_group(sound, shares).adjusted_p_value <= 0.01
+                found.append([alarms.any(), split_by_group(lossy, shares).adjusted_p_value[1] <= 0.01])
+            return np.asarray(found, dtype=float).T
+
+        yield Study(
+            name=f"split by group, {data}",
+            family="Split",
+            data=data,
+            rates=(
+                Rate(method="split by group, at .01", quantity="any false alarm", promised=0.01, claim=Claim.AT_MOST),
+                Rate(
+                    method="split by group, a group lost a third of one variant",
+                    quantity="detected",
+                    promised=1.0,
+                    claim=Claim.MEASURED,
+                ),
+            ),
+            draw=draw,
+            block=200,
             blocks=20,
         )
 
@@ -106,8 +172,6 @@ def _aa() -> Iterator[Study]:
         return difference_in_ratios(low, high)
 
     def rows(low: JointMoments, high: JointMoments) -> Estimate:
-        from trialflow.stats import Moments
-
         arms = (
             Moments.from_proportion(n=np.rint(arm.n * arm.mean[:, 1]), successes=np.rint(arm.n * arm.mean[:, 0]))
             for arm in (low, high)
@@ -141,8 +205,67 @@ def _aa() -> Iterator[Study]:
     )
 
 
+def _aa_of_means() -> Iterator[Study]:
+    """Means, CUPED off and on, re-split: heavy tails, zeros, few buckets and unequal shares."""
+    # (data, kind of value, buckets, units in each, share of treatment)
+    designs = (
+        ("normal, 4,096 buckets of 2 units", NORMAL, 4096, 2, 0.5, Claim.HOLDS),
+        ("normal, 512 buckets of 8 units", NORMAL, 512, 8, 0.5, Claim.HOLDS),
+        ("lognormal(1.5), 512 buckets of 8 units", HEAVY, 512, 8, 0.5, Claim.MEASURED),
+        ("lognormal(1.5), 512 buckets of 8 units, 5 % treated", HEAVY, 512, 8, 0.05, Claim.MEASURED),
+        ("90 % zeros, 512 buckets of 8 units", ZEROS, 512, 8, 0.5, Claim.MEASURED),
+        ("normal, 64 buckets of 8 units", SMALL, 64, 8, 0.5, Claim.MEASURED),
+        ("normal, 512 buckets of 8 units, 5 % treated", UNEQUAL, 512, 8, 0.05, Claim.MEASURED),
+    )
+
+    def off(low: JointMoments, high: JointMoments) -> Estimate:
+        return difference_in_means(low.variable(0), high.variable(0))
+
+    def on(low: JointMoments, high: JointMoments) -> Estimate:
+        return between(adjust(variants(low, high)).moments)
+
+    for data, kind, count, size, share, claim in designs:
+
+        def draw(
+            generator: Generator,
+            runs: int,
+            kind: Kind = kind,
+            count: int = count,
+            size: int = size,
+            share: float = share,
+        ) -> Sequence[Array]:
+            found = np.zeros((4, runs))
+            for run in range(runs):
+                units = joint(*before_and_after(generator, kind, count, size))
+                seed = int(generator.integers(2**32))
+                for place, estimator in enumerate((off, on)):
+                    result = rerandomise(units, splits=1000, share=share, seed=seed, estimator=estimator, alpha=ALPHA)
+                    found[place, run] = result.rate
+                    found[2 + place, run] = float(result.interval.lower) > 1.2 * ALPHA
+            return found
+
+        judged = Claim.AT_MOST if claim is Claim.HOLDS else claim
+        yield Study(
+            name=f"aa, {data}",
+            family="A/A validation",
+            data=f"{data}, 1,000 splits",
+            rates=(
+                Rate(method="Welch, CUPED off", quantity="rejections", promised=ALPHA, claim=claim),
+                Rate(method="Welch, CUPED on", quantity="rejections", promised=ALPHA, claim=claim),
+                Rate(method="judgement of Welch, CUPED off", quantity="failed", promised=0.01, claim=judged),
+                Rate(method="judgement of Welch, CUPED on", quantity="failed", promised=0.01, claim=judged),
+            ),
+            draw=draw,
+            block=10 if count < 4096 else 4,
+            blocks=10,
+        )
+
+
 def _imbalance() -> Iterator[Study]:
-    for kind, claim in ((NORMAL, Claim.HOLDS), (HEAVY, Claim.MEASURED), (UNEQUAL_HEAVY, Claim.MEASURED)):
+    for kind in KINDS:
+        # Before the experiment both variants spread alike, whatever the treatment does later.
+        data = kind.name.split(", spread")[0]
+        claim = Claim.HOLDS if kind is NORMAL else Claim.MEASURED
 
         def draw(generator: Generator, runs: int, kind: Kind = kind) -> Sequence[Array]:
             arms = []
@@ -154,36 +277,9 @@ def _imbalance() -> Iterator[Study]:
         yield Study(
             name=f"imbalance, {kind.name}",
             family="Pre-period imbalance",
-            data=f"two covariates, {kind.name}",
-            rates=(Rate(method="Hotelling's chi-square", quantity="type I error", promised=ALPHA, claim=claim),),
+            data=f"two covariates, {data}",
+            rates=(error("Hotelling's chi-square", claim),),
             draw=draw,
             block=500,
             blocks=24,
-        )
-
-
-def _novelty() -> Iterator[Study]:
-    for data, heavy, claim in (
-        ("normal, 300 / 300", False, Claim.HOLDS),
-        ("lognormal(1.5) levels, 300 / 300", True, Claim.MEASURED),
-    ):
-
-        def draw(generator: Generator, runs: int, heavy: bool = heavy) -> Sequence[Array]:
-            arms = []
-            for effect in (0.0, 0.5):
-                level = generator.normal(size=(runs, 300, 1))
-                days = level + 0.5 * generator.normal(size=(runs, 300, 14))
-                values = (np.exp(1.2 * days) if heavy else days) + effect
-                arms.append(moments(values[:, :, 7:].mean(axis=2) - values[:, :, :7].mean(axis=2)))
-            test = fixed_horizon(novelty_contrast(arms[0], arms[1]), level=0.95)
-            return (test.p_value <= ALPHA,)
-
-        yield Study(
-            name=f"novelty, {data}",
-            family="Novelty",
-            data=f"constant effect, 14 days, {data}",
-            rates=(Rate(method="late − early contrast", quantity="type I error", promised=ALPHA, claim=claim),),
-            draw=draw,
-            block=100,
-            blocks=40,
         )

@@ -16,7 +16,7 @@ Array = NDArray[Any]
 Generator = np.random.Generator
 
 SEED = 2026
-SDS = 4.0  # some 250 rates are compared: one of 60,000 sound ones lies further out than four standard deviations
+SDS = 4.0  # some 800 rates are compared: one of 16,000 sound ones lies further out than four standard deviations
 POINT = 0.01
 
 
@@ -110,13 +110,34 @@ def broken(rate: Rate, measured: Measured) -> str:
 
 def all_studies() -> tuple[Study, ...]:
     """Every study, in the order of the table."""
-    from tests.calibration import families, integrity, looks, one_look, planning
+    from tests.calibration import (  # one look  # many looks
+        after_stop,
+        cuped,
+        daily,
+        experience,
+        families,
+        integrity,
+        looks,
+        margins,
+        means,
+        novelty,
+        planning,
+        quantiles,
+        ranks,
+        ratios,
+        relative,
+        segments,
+        shares,
+    )
 
-    modules = (one_look, looks, families, integrity, planning)
-    return tuple(study for module in modules for study in module.studies())
+    one_look = (means, shares, ratios, cuped, quantiles, relative, margins, ranks)
+    modules = (*one_look, looks, daily, after_stop, families, segments, experience, integrity, novelty, planning)
+    found = [study for module in modules for study in module.studies()]
+    families_in_order = list(dict.fromkeys(study.family for study in found))
+    return tuple(sorted(found, key=lambda study: families_in_order.index(study.family)))
 
 
-def measure(place: int) -> tuple[Measured, ...]:
-    """All rates of the study at `place`, in the full form."""
+def measure(place: int) -> tuple[int, tuple[Measured, ...]]:
+    """`place` and all rates of the study there, in the full form."""
     study = all_studies()[place]
-    return tuple(Measured.of(outcomes, study.block) for outcomes in study.outcomes(study.blocks))
+    return place, tuple(Measured.of(outcomes, study.block) for outcomes in study.outcomes(study.blocks))

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.calibration import figure
 from tests.calibration.published import key, read
-from tests.calibration.report import TABLE, table
+from tests.calibration.report import ROW, STATISTICS, TABLE, table, with_rows
 from tests.calibration.study import Claim, Measured, Rate, all_studies, broken
 
 STUDIES = all_studies()
@@ -31,8 +32,42 @@ def test_what_is_published_is_what_is_measured():
     assert list(PUBLISHED) == [key(study, rate) for study in STUDIES for rate in study.rates]
 
 
+def test_every_method_is_measured_on_every_kind_of_data():
+    cells = figure.cells(figure.errors(STUDIES, PUBLISHED))
+    empty = {
+        (row[0], column.replace("\n", " "))
+        for row, line in zip(figure.ROWS, cells, strict=True)
+        for column, cell in zip(figure.COLUMNS, line, strict=True)
+        if cell is None
+    }
+    assert empty == {("two shares, unpooled", "heavy tails")}  # a share has no tails
+
+
+@pytest.mark.parametrize(
+    ("data", "column"),
+    [
+        ("normal, 500 / 500", 0),
+        ("lognormal(1.5), 50 + 50 a day", 1),
+        ("90 % of units without views, 1000 / 1000", 2),
+        ("normal, 4 × 8", 3),
+        ("normal with CUPED, 5 + 5 a day", 3),
+        ("normal, 3 × 950 + 50, spread 1 : 2", 4),
+        ("95 % zeros, 90 + 10 a day", 5),
+        ("exponential, 50 + 50 a day", None),
+    ],
+)
+def test_the_figure_knows_kinds_of_data_by_their_names(data, column):
+    assert figure.column(data) == column
+
+
 def test_the_table_of_the_docs_is_that_of_the_published_rates():
     assert TABLE.read_text(encoding="utf-8") == table(STUDIES, PUBLISHED)
+
+
+def test_the_page_of_the_methods_says_what_was_measured():
+    page = STATISTICS.read_text(encoding="utf-8")
+    assert page == with_rows(page, STUDIES, PUBLISHED)
+    assert {place[1] for place in ROW.finditer(page)} == {row[0] for row in figure.ROWS}
 
 
 def test_a_wrong_rate_would_be_found():
