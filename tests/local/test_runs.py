@@ -62,14 +62,18 @@ def test_a_backfills_runs_look_at_the_window_and_at_nothing_else():
     assert (body["dag_id"], body["max_active_runs"], body["reprocess_behavior"]) == ("daily_monitoring", 8, "failed")
 
 
-def test_the_dag_is_paused_while_its_backfill_is_made():
+def test_the_dag_and_runs_that_wait_for_a_signature_are_paused_while_a_backfill_is_made():
     with serving(Backfills()) as standin:
         runs(standin).backfill("daily_monitoring", WINDOW)
-    assert [(one.method, one.body) for one in standin.asked if one.method == "PATCH"] == [
-        ("PATCH", {"is_paused": True}),
-        ("PATCH", {"is_paused": False}),
+    assert [(method, path) for method, path in sent(standin)] == [
+        ("PATCH", "/dags/daily_monitoring"),
+        ("PATCH", "/dags/final_analysis"),
+        ("POST", "/backfills"),
+        ("PATCH", "/dags/daily_monitoring"),
+        ("PATCH", "/dags/final_analysis"),
     ]
-    assert [method for method, _ in sent(standin)] == ["PATCH", "POST", "PATCH"]
+    paused = [one.body["is_paused"] for one in standin.asked if one.method == "PATCH"]
+    assert paused == [True, True, False, False]
 
 
 def test_a_backfill_that_sqlite_refuses_is_made_again():
@@ -81,7 +85,7 @@ def test_a_backfill_that_sqlite_refuses_is_made_again():
 def test_a_backfill_that_is_never_taken_is_an_error_and_the_dag_is_not_left_paused():
     with serving(Backfills(refusals=99)) as standin, pytest.raises(RestError, match="locked"):
         runs(standin).backfill("daily_monitoring", WINDOW)
-    assert standin.asked[-1].body == {"is_paused": False}
+    assert [one.body for one in standin.asked[-2:]] == [{"is_paused": False}] * 2
 
 
 def test_a_wrong_request_is_not_repeated():

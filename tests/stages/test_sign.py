@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,19 @@ def test_an_override_needs_a_reason_and_stands_in_the_record_and_in_the_memo(ana
     assert "RECOMMENDED, UNSIGNED" in memos[0].documents["markdown"]
     assert "RECOMMENDED, UNSIGNED" not in memos[1].documents["markdown"]
     assert (analysed.memo_root / SLUG / f"{SHIPPED}-decision.md").read_text() == memos[1].documents["markdown"]
+
+
+def test_the_thread_is_told_who_signed_what_and_why(analysed: Workspace) -> None:
+    todo = [FollowUp(action="Tidy up <!channel>", owner="eve", due=date(2026, 2, 1))]
+    done = answer(analysed, Verdict.HOLD, rationale="No servers.", owner="Bob", follow_ups=todo)
+    with analysed.registry() as registry:
+        told = registry.message(f"signed|{SLUG}|{SHIPPED}|{done.decision.fingerprint}")
+    assert told is not None
+    text = json.dumps(told.message.payload)
+    assert "ada has signed HOLD, instead of SHIP treatment, which the promised rules recommend." in text
+    for part in ("OVERRIDDEN", "No servers.", "Bob", "eve, by 1 February 2026", "SIMULATED DATA"):
+        assert part in text, text
+    assert "<!channel>" not in text
 
 
 def test_restated_data_ask_again(tmp_path: Path) -> None:

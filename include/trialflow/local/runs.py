@@ -119,10 +119,13 @@ class Runs:
 
         Airflow allows one backfill per DAG, and closes a finished one only every half minute: it is closed here. On
         SQLite a creation that meets another writer is undone and refused (503); the DAG is paused meanwhile, because a
-        scheduler that has taken up runs which are then undone dies of it.
+        scheduler that has taken up runs which are then undone dies of it. So are runs that wait for a signature, which
+        the scheduler would write about once a second.
         """
         self._close_backfills(dag)
-        self._paused(dag, paused=True)
+        quiet = (dag, SIGNING)
+        for one in quiet:
+            self._paused(one, paused=True)
         try:
             for attempt in range(1, BACKFILL_TRIES + 1):
                 try:
@@ -135,7 +138,8 @@ class Runs:
                 with suppress(RestError):
                     self._close_backfills(dag)
         finally:
-            self._paused(dag, paused=False)
+            for one in quiet:
+                self._paused(one, paused=False)
 
     def _close_backfills(self, dag: str) -> None:
         for one in self._rest.listed("/backfills", "backfills", dag_id=dag):

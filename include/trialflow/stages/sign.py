@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -11,10 +12,13 @@ from trialflow.checks.finding import Finding
 from trialflow.decision import Choice, Decision, FollowUp, Signature, Verdict, choices, recommended
 from trialflow.decision.signature import signature_problems
 from trialflow.errors import NothingToSignError, Problem, SignatureError
-from trialflow.registry import EventKind, Registry, Stage
+from trialflow.memo import Memo, Section
+from trialflow.memo.build import labels
+from trialflow.memo.words import day
+from trialflow.registry import EventKind, Message, Registry, Stage
 from trialflow.spec.promise import Promise
 from trialflow.stages.rebuild import signed_memo
-from trialflow.stages.telling import keep_memo
+from trialflow.stages.telling import keep_memo, message_of, slack
 from trialflow.stages.workspace import Workspace, registered
 
 
@@ -82,6 +86,7 @@ def sign(
                 detail = {"verdict": signature.verdict.value, "overridden": signature.overridden}
                 record.event(EventKind.DECIDED, signed_on, key=asked.fingerprint, detail=detail, by=signature.signed_by)
                 record.memo("decision", as_of, documents)
+                record.intend(_told(promise, signed, signature))
         # Somebody else may have signed in between: then theirs stands.
         return Signed(decision=to_sign(registry, slug, as_of), created=created)
 
@@ -131,6 +136,35 @@ def weighed(registry: Registry, decision: Decision) -> dict[str, Finding]:
     wanted = set(decision.findings.values())
     found = registry.findings(decision.experiment, revisions=True)
     return {one.check: one for one in found if one.fingerprint in wanted}
+
+
+def _told(promise: Promise, decision: Decision, signature: Signature) -> Message:
+    """Who has signed what and why, for the experiment's thread."""
+    chosen = Choice(verdict=signature.verdict, variant=signature.variant, segment=signature.segment)
+    confirmed = "as the promised rules recommend"
+    instead = f"instead of {recommended(decision)}, which the promised rules recommend"
+    memo = Memo(
+        experiment=promise.slug,
+        as_of=decision.as_of,
+        title=promise.experiment.title,
+        verdict="OVERRIDDEN" if signature.overridden else "SIGNED",
+        summary=f"{signature.signed_by} has signed {chosen}, {instead if signature.overridden else confirmed}.",
+        labels=labels(promise),
+        highlights={"Rationale": signature.rationale or "none given", "Owner": signature.owner or "none given"},
+        sections=_to_do(signature),
+        provenance={"Decision fingerprint": decision.fingerprint},
+    )
+    key = f"signed|{promise.slug}|{decision.as_of}|{decision.fingerprint}"
+    return message_of(promise, key, {"slack": json.dumps(slack(memo))})
+
+
+def _to_do(signature: Signature) -> tuple[Section, ...]:
+    points = tuple(_follow_up(one) for one in signature.follow_ups)
+    return (Section(title="Follow-up actions", points=points, essential=True),) if points else ()
+
+
+def _follow_up(one: FollowUp) -> str:
+    return f"{one.action} ({one.owner}{f', by {day(one.due)}' if one.due else ''})"
 
 
 def _chosen(promise: Promise, decision: Decision, findings: dict[str, Finding], wanted: Choice) -> Choice:
