@@ -103,8 +103,7 @@ class SlackMessenger:
         named = channel or self._default_channel
         if named not in self._channel_ids:
             with _translated(f"the channel {named}"):
-                by_name = named.startswith("#")
-                self._channel_ids[named] = self._asking.get_channel_id(named[1:]) if by_name else named
+                self._channel_ids[named] = self._id_of(named[1:]) if named.startswith("#") else named
         return self._channel_ids[named]
 
     def post(self, post: Post) -> tuple[str, str]:
@@ -138,6 +137,14 @@ class SlackMessenger:
         except OSError:
             return False
         return True
+
+    def _id_of(self, name: str) -> str:
+        from trialflow.stages.delivery import NoPlaceError
+
+        try:
+            return str(self._asking.get_channel_id(name))
+        except LookupError as unknown:
+            raise NoPlaceError(str(unknown)) from unknown
 
     def _read(self, place: str, thread_ts: str, since: datetime) -> tuple[str, _Seen]:
         """The thread to post in, "" for the channel, and what stands there."""
@@ -176,6 +183,9 @@ class SlackMessenger:
             unfurl_media=False,
             **post.payload,
         )
+        if not sent.get("ts"):
+            message = f"Slack has said ok to {post.key} without a ts"
+            raise OSError(message)
         return str(sent["ts"])
 
     def _share(self, upload: Upload, thread_ts: str, shown: Mapping[str, str]) -> None:
@@ -229,8 +239,6 @@ def _translated(what: str, *, refused: frozenset[str] = REFUSED) -> Iterator[Non
             raise RefusalError(told) from problem
         message = f"Slack did not take {what}: {told}"
         raise OSError(message) from problem
-    except LookupError as unknown:
-        raise NoPlaceError(str(unknown)) from unknown
     except (SlackClientError, HTTPException, AirflowException, ValueError) as problem:  # ValueError: no JSON
         message = f"Slack did not take {what}: {problem}"
         raise OSError(message) from problem

@@ -28,7 +28,7 @@ class Trouble:
     """What goes wrong with one call: before Slack has done anything, or (`done`) after it has done all of it.
 
     `status` with `headers` is an answer of HTTP; `error` one of Slack's; `cut` breaks the connection, "reset" at once,
-    "middle" inside the answer; `wait` answers late by so many seconds.
+    "middle" inside the answer; `wait` answers late by so many seconds; `says` is what it says instead of its answer.
     """
 
     status: int = 0
@@ -36,6 +36,7 @@ class Trouble:
     error: str = ""
     cut: str = ""
     wait: float = 0.0
+    says: str = ""
     done: bool = False
 
 
@@ -216,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(self, trouble: Trouble, answer: Answer) -> None:
         time.sleep(trouble.wait)
-        payload = json.dumps(answer).encode()
+        payload = trouble.says.encode() or json.dumps(answer).encode()
         if trouble.cut == "middle":
             self._send(200, {}, payload[: len(payload) // 2], length=len(payload))
         elif not trouble.cut:

@@ -130,9 +130,11 @@ LOST_ANSWERS = {
     "reset": Trouble(cut="reset", done=True),
     "reset in mid-answer": Trouble(cut="middle", done=True),
     "too late": Trouble(wait=1.3, done=True),
-    "internal error": Trouble(error="internal_error", done=True),
+    "internal error": Trouble(says='{"ok": false, "error": "internal_error"}', done=True),
     "gateway": Trouble(status=502, done=True),
     "unavailable": Trouble(status=503, done=True),
+    "no JSON": Trouble(says="<html>", done=True),
+    "no ts": Trouble(says='{"ok": true}', done=True),
 }
 
 
@@ -142,8 +144,6 @@ class TestLostAnswers:
     @pytest.mark.parametrize("trouble", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
     def test_a_message_that_was_posted_is_found(self, slack, registered, trouble):
         slack.troubles["chat.postMessage"] = [trouble]
-        if trouble.error:
-            slack.troubles["chat.postMessage"] = [Trouble(error=trouble.error)]
         done = deliver(registered, messenger())
         assert (done.posted, done.failed) == ((), (NOTE,))
         assert deliver(registered, messenger()).posted == (NOTE,)
