@@ -50,6 +50,16 @@ def primary_comparisons(promise: Promise, evidence: Evidence) -> tuple[Compariso
     return tuple(one for one in evidence.comparisons("effects") if one.metric == name and not one.segment_dimension)
 
 
+def in_segment(evidence: Evidence, segment: str) -> tuple[Comparison, ...]:
+    """The comparisons inside one segment, named as a verdict names it."""
+    return tuple(one for one in evidence.comparisons("segments") if segment_name(one) == segment)
+
+
+def segment_name(one: Comparison) -> str:
+    """`country = PL`; everybody has no dimension."""
+    return f"{one.segment_dimension} = {one.segment_value}" if one.segment_dimension else "everybody"
+
+
 def leading(decision: Decision, comparisons: Sequence[Comparison]) -> Comparison | None:
     """The comparison that the verdict is about: the named variant's, else the first with a number."""
     named = [one for one in comparisons if one.variant == decision.final_variant]

@@ -10,7 +10,7 @@ from trialflow.checks.comparison import Comparison
 from trialflow.decision.decision import Decision
 from trialflow.memo.evidence import Evidence, real
 from trialflow.memo.memo import Section, Table
-from trialflow.memo.sections.effect import level_text, primary_comparisons
+from trialflow.memo.sections.effect import in_segment, level_text, primary_comparisons
 from trialflow.memo.sections.record import Order
 from trialflow.memo.words import NOT_AVAILABLE, counted, decimals_for, plain, sentence, signed, whole
 from trialflow.spec.metric import MetricKind
@@ -71,10 +71,7 @@ def impact_section(promise: Promise, decision: Decision, evidence: Evidence, ord
 
 
 def _about(promise: Promise, evidence: Evidence, segment: str) -> tuple[Comparison, ...]:
-    if not segment:
-        return primary_comparisons(promise, evidence)
-    found = evidence.comparisons("segments")
-    return tuple(one for one in found if f"{one.segment_dimension} = {one.segment_value}" == segment)
+    return in_segment(evidence, segment) if segment else primary_comparisons(promise, evidence)
 
 
 def _share(promise: Promise, evidence: Evidence, found: Sequence[Comparison]) -> float:

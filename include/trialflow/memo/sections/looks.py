@@ -170,7 +170,7 @@ def _look_table(promise: Promise, looks: Sequence[Look], *, shown: bool) -> Tabl
                 PURPOSE[look.purpose],
                 look.metric,
                 look.variant,
-                percent(look.information / planned, 0) if planned and shown else NOT_AVAILABLE,
+                _share(look, planned) if shown else "not shown",
                 fixed(look.z, 2) if shown else "not shown",
                 _boundary(look),
                 probability(look.alpha_spent),
@@ -192,6 +192,11 @@ def _look_table(promise: Promise, looks: Sequence[Look], *, shown: bool) -> Tabl
     )
     caption = "Looks taken; z and boundary in standard errors, z positive in the good direction, alpha spent cumulative"
     return Table(caption=caption, columns=columns, rows=tuple(rows))
+
+
+def _share(look: Look, planned: float | None) -> str:
+    """Of the planned information; only the primary metric has a plan."""
+    return percent(look.information / planned, 0) if planned else "none planned"
 
 
 def _boundary(look: Look) -> str:

@@ -15,6 +15,7 @@ from trialflow.memo.sections.effect import (
     relative_decimals,
     relative_text,
     scale,
+    segment_name,
 )
 from trialflow.memo.words import (
     NOT_AVAILABLE,
@@ -289,7 +290,7 @@ def _segment_table(promise: Promise, found: Sequence[Comparison]) -> Table:
         decimals = how.decimals(one.lower, one.upper) if one.lower is not None else decimals_for_estimate(one, how)
         rows.append(
             (
-                f"{one.segment_dimension} = {one.segment_value}" if one.segment_dimension else "everybody",
+                segment_name(one),
                 one.variant,
                 one.metric,
                 f"{whole(one.n_control)} / {whole(one.n_treatment)}",

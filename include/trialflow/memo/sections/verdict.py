@@ -9,7 +9,7 @@ from trialflow.decision.decision import Decision
 from trialflow.decision.verdict import HoldReason, Verdict
 from trialflow.memo.evidence import Evidence
 from trialflow.memo.memo import Section, Table
-from trialflow.memo.sections.effect import effect_text, leading, level_text, primary_comparisons, scale
+from trialflow.memo.sections.effect import effect_text, in_segment, leading, level_text, primary_comparisons, scale
 from trialflow.memo.words import NOT_AVAILABLE, day, fixed, listed, sentence
 from trialflow.spec.promise import Promise
 
@@ -81,9 +81,8 @@ def _plain(promise: Promise, decision: Decision, evidence: Evidence, *, shown: b
 
 def _in_segment(decision: Decision, evidence: Evidence) -> Comparison | None:
     """The comparison that a verdict about one segment is about."""
-    found = (one for one in evidence.comparisons("segments") if one.variant == decision.final_variant)
-    wanted = decision.final_segment
-    return next((one for one in found if f"{one.segment_dimension} = {one.segment_value}" == wanted), None)
+    found = in_segment(evidence, decision.final_segment) if decision.final_segment else ()
+    return next((one for one in found if one.variant == decision.final_variant), None)
 
 
 def seen(promise: Promise, one: Comparison) -> str:
