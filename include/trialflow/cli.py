@@ -167,6 +167,15 @@ def _write(place: Workspace, stored: StoredMemo) -> list[Path]:
     return written
 
 
+def retest(chosen: argparse.Namespace) -> int:
+    """Print the skeleton of a new promise for a shipped winner that serves another model version."""
+    from trialflow.stages.retest import skeleton_of
+
+    with _workspace().registry() as registry:
+        print(skeleton_of(registry, chosen.slug, chosen.model_version, chosen.as_of), end="")
+    return 0
+
+
 def schema(_chosen: argparse.Namespace) -> int:
     """Write the JSON Schemas of the files people write."""
     from trialflow.spec.schema import write_schemas
@@ -327,6 +336,15 @@ def _parser() -> argparse.ArgumentParser:
     telling.add_argument("--what", choices=("comparisons", "looks", "findings", "decisions"), default="decisions")
     telling.add_argument("--as-of", type=_day, help="one day only")
     telling.add_argument("--output", type=Path, help="a .csv or .parquet file (default: CSV to the terminal)")
+    testing = add("retest", retest)
+    testing.add_argument("slug")
+    testing.add_argument("--model-version", required=True, help="the version that the winner serves now")
+    testing.add_argument(
+        "--as-of",
+        type=_day,
+        default=datetime.now(UTC).date(),
+        help="the new test begins on the Monday after (default: today)",
+    )
     add("schema", schema)
     add("samples", samples)
     add("demo", demo).add_argument("--once", action="store_true", help="stop Airflow and exit when all is done")

@@ -52,7 +52,8 @@ def retest(workspace: Workspace, slug: str, model_version: str, *, as_of: date, 
         note = f"{plan.ramped.variants[0]} was tested as {tested} and serves {model_version} from {as_of} on"
         key = f"retest|{slug}|{model_version}"
         memo = _memo(promise, as_of, note, text)
-        message = message_of(promise, key, texts_of(memo), links=(("Open the registration form", inside(FORM)),))
+        links = (("Open the registration form", inside(FORM)),)
+        message = message_of(promise, key, texts_of(memo), links=links, runbook_entry="retest")
         with registry.append(slug) as record:
             record.event(EventKind.RETEST_DUE, as_of, key=model_version, detail={"was": tested, "why": note}, by=by)
             record.intend(message)

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.rollout import baseline_of
 from trialflow.decision import Signature
-from trialflow.memo import Memo, alert
+from trialflow.memo import alert
 from trialflow.memo.words import counted
 from trialflow.registry import EventKind, Message, Registry, Stage, since_reopening
 from trialflow.registry.writer import Writer
@@ -336,17 +336,18 @@ def _messages(registry: Registry, promise: Promise, plan: Plan, days: Sequence[D
         if not one.again and _is_news(one):
             previous = Status.NO_DATA if one.before.paused is Pause.DATA else None
             what = f"{plan.start}|{one.finding.status.value}"
-            told.append(_message(promise, one, what, alert(promise, one.finding, previous)))
+            told.append(_message(promise, one, what, one.finding, previous))
         for found in (*one.judged.findings, *one.more):
             if _is_warning(found) and found.check not in warned:
-                told.append(_message(promise, one, found.check, alert(promise, found)))
+                told.append(_message(promise, one, found.check, found))
                 warned.add(found.check)
     return told
 
 
-def _message(promise: Promise, one: DayRecord, what: str, memo: Memo) -> Message:
+def _message(promise: Promise, one: DayRecord, what: str, finding: Finding, previous: Status | None = None) -> Message:
     key = f"rollout|{promise.slug}|{one.day}|{what}"
-    return message_of(promise, key, {"slack": json.dumps(slack(memo))})
+    texts = {"slack": json.dumps(slack(alert(promise, finding, previous)))}
+    return message_of(promise, key, texts, runbook_entry=finding.check)
 
 
 def _is_warning(finding: Finding) -> bool:
