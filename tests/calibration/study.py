@@ -88,8 +88,9 @@ class Measured:
 def slack(rate: Rate, measured: Measured) -> float:
     """How far the measured rate may lie from the promised one by chance."""
     promised = math.sqrt(rate.promised * (1.0 - rate.promised) / measured.runs)
-    # Outcomes that are shares by themselves (a discovery rate, an A/A rate) vary less than a coin.
-    return SDS * (min(promised, measured.error) if 0.0 < measured.error < 0.5 * promised else promised)
+    coin = math.sqrt(max(measured.value * (1.0 - measured.value), 0.0) / measured.runs)
+    # Outcomes that are shares by themselves (a discovery rate, an A/A rate) vary less than a coin of that rate.
+    return SDS * (min(promised, measured.error) if 0.0 < measured.error < 0.5 * coin else promised)
 
 
 def broken(rate: Rate, measured: Measured) -> str:
