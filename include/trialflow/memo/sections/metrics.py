@@ -25,7 +25,6 @@ from trialflow.memo.words import (
     p_value,
     percent,
     probability,
-    relative,
     whole,
 )
 from trialflow.spec.experiment import Guardrail, Multiplicity, Policy
@@ -194,7 +193,7 @@ def _forest(promise: Promise, found: Sequence[Comparison]) -> Chart | None:
             rows.append(row)
     if not rows:
         return None
-    said = "; ".join(f"{' '.join(row.label.split())} {relative(row.estimate / 100, 1)}" for row in rows)
+    said = "; ".join(f"{' '.join(row.label.split())} {row.text}" for row in rows)
     missing = (
         f" Not drawn, because the relative effect is not bounded or not available: {listed(left_out)}."
         if left_out
@@ -203,7 +202,7 @@ def _forest(promise: Promise, found: Sequence[Comparison]) -> Chart | None:
     return Chart(
         kind="forest",
         title="Relative effects with their intervals and margins",
-        alt=f"Forest plot of relative effects against {promise.experiment.control.name}: {said}.{missing}",
+        alt=f"Forest plot of relative effects against {promise.experiment.control.name}, with intervals: {said}.{missing}",
         data=Forest(rows=tuple(rows), axis="Effect relative to control (%)"),
     )
 
