@@ -132,6 +132,7 @@ OF_THE_DAY = "as_of = '2026-01-18'"
     [
         field("promises", "document", "version = 1", "Ranking team", "Other team"),
         field("promises", "plan", "version = 2", '"units_per_day":9', '"units_per_day":8'),
+        field("promises", "plan", "version = 2", '"tuning_units":', '"tuning_units":1'),
         field("promises", "plan", "version = 1", '"units_per_day":', '"units_per_day":x'),
         field("promises", "document", "version = 1", '"hypothesis"', '"hypotheses"'),
         field("promises", "reason", "version = 2", "Robots", "Humans"),

@@ -8,7 +8,14 @@ from trialflow.checks.finding import Finding, Status
 from trialflow.decision.decision import Decision
 from trialflow.memo.code import code
 from trialflow.memo.evidence import Evidence, effects_are_shown
-from trialflow.memo.inputs import Inputs, finding_references, look_references, order_reference, signature_reference
+from trialflow.memo.inputs import (
+    Inputs,
+    finding_references,
+    look_references,
+    order_reference,
+    plan_reference,
+    signature_reference,
+)
 from trialflow.memo.memo import Memo, Section
 from trialflow.memo.sections.effect import (
     effect_section,
@@ -100,6 +107,7 @@ def decision_memo(
             promise=locked,
             version=len(amendments) + 1,
             code=made_by or code(),
+            plan=plan_reference(promise.plan),
             findings=finding_references(findings),
             looks=look_references(looks),
             orders=tuple(order_reference(order) for order in orders),

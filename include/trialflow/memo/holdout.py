@@ -10,7 +10,7 @@ from trialflow.checks.finding import Finding, Status
 from trialflow.memo.build import labels, provenance
 from trialflow.memo.code import code
 from trialflow.memo.evidence import Evidence, real
-from trialflow.memo.inputs import Inputs, finding_references, order_reference
+from trialflow.memo.inputs import Inputs, finding_references, order_reference, plan_reference
 from trialflow.memo.memo import Memo, Section, Table
 from trialflow.memo.sections.effect import (
     decimals_for_estimate,
@@ -77,6 +77,7 @@ def holdout_memo(
             promise=locked,
             version=len(amendments) + 1,
             code=made_by or code(),
+            plan=plan_reference(promise.plan),
             findings=finding_references([finding]),
             orders=tuple(order_reference(order) for order in orders),
         ),

@@ -16,6 +16,8 @@ from trialflow.decision.signature import Signature
 from trialflow.registry.canonical import canonical, hashed
 from trialflow.registry.looks import text_of
 from trialflow.spec.look import Look
+from trialflow.spec.plan_document import plan_document
+from trialflow.spec.promise import Plan
 
 HASH_LENGTH = 16
 
@@ -44,14 +46,15 @@ class Ordered(Protocol):
 class Inputs:
     """References to everything a memo was made from, and the code that made it.
 
-    `promise` is the fingerprint of the promise in its `version`; `findings` (check, as_of, fingerprint); `looks`, `orders`
-    and `signature` hashes of their content; `decision` the fingerprint of the recommendation; `data` the fingerprint of
-    the facts.
+    `promise` is the fingerprint of the promise in its `version`, `plan` a hash of the plan that was locked with it;
+    `findings` (check, as_of, fingerprint); `looks`, `orders` and `signature` hashes of their content; `decision` the
+    fingerprint of the recommendation; `data` the fingerprint of the facts.
     """
 
     promise: str
     version: int
     code: str
+    plan: str = ""
     findings: tuple[tuple[str, str, str], ...] = ()
     looks: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
@@ -69,6 +72,11 @@ class Inputs:
         findings = tuple((check, as_of, fingerprint) for check, as_of, fingerprint in document["findings"])
         texts = {name: tuple(document[name]) for name in ("looks", "orders")}
         return cls(**{**document, "findings": findings, **texts})
+
+
+def plan_reference(plan: Plan) -> str:
+    """A hash over all that registration computed and locked."""
+    return hashed(canonical(plan_document(plan)))[:HASH_LENGTH]
 
 
 def finding_references(findings: Iterable[Finding]) -> tuple[tuple[str, str, str], ...]:

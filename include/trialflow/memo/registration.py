@@ -8,7 +8,7 @@ from trialflow.checks.finding import Finding, Status, worst
 from trialflow.memo.build import labels, provenance
 from trialflow.memo.code import code
 from trialflow.memo.evidence import Evidence
-from trialflow.memo.inputs import Inputs, finding_references
+from trialflow.memo.inputs import Inputs, finding_references, plan_reference
 from trialflow.memo.memo import Memo, Section, Table
 from trialflow.memo.sections.effect import POLICY, scale
 from trialflow.memo.sections.integrity import STATUS, check_name
@@ -88,6 +88,7 @@ def registration_note(
             promise=locked,
             version=len(amendments) + 1,
             code=made_by or code(),
+            plan=plan_reference(promise.plan),
             findings=finding_references(findings),
         ),
     )

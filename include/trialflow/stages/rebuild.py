@@ -14,7 +14,7 @@ from trialflow.checks.finding import Finding
 from trialflow.decision import Decision, Signature
 from trialflow.errors import MemoInputError, NotSupportedError
 from trialflow.memo import Amendment, Memo, Order, decision_memo, holdout_memo, registration_note
-from trialflow.memo.inputs import Inputs, look_reference, order_reference, signature_reference
+from trialflow.memo.inputs import Inputs, look_reference, order_reference, plan_reference, signature_reference
 from trialflow.registry import EventKind, Registry, StoredMemo
 from trialflow.registry.canonical import parsed
 from trialflow.spec.fingerprint import from_document
@@ -41,7 +41,10 @@ class Source:
         stored = versions.get(self.inputs.version)
         if stored is None or stored.fingerprint != self.inputs.promise:
             raise self._gone(f"the promise {self.inputs.promise} in version {self.inputs.version}")
-        return from_document(stored.document, plan_from_document(stored.plan))
+        plan = plan_from_document(stored.plan)
+        if self.inputs.plan not in ("", plan_reference(plan)):
+            raise self._gone(f"the plan {self.inputs.plan} of version {self.inputs.version}")
+        return from_document(stored.document, plan)
 
     @property
     def amendments(self) -> list[Amendment]:
