@@ -199,3 +199,14 @@ def test_help_names_every_command(capsys):
     told = capsys.readouterr().out
     assert ended.value.code == 0
     assert all(name in told for name in ("validate", "registry", "memo", "schema", "demo", "up", "down"))
+
+
+def test_decide_says_what_is_missing_and_records_nothing(registered, capsys):
+    with registered.registry() as registry:
+        before = registry.digest("cookie_cats")
+    assert main(["decide", "cookie_cats"]) == 1
+    assert "nothing was observed of cookie_cats yet" in capsys.readouterr().err
+    assert main(["decide", "cookie_cats", "--what-if", "harm_shown=perhaps"]) == 1
+    assert "write harm_shown=yes or harm_shown=no" in capsys.readouterr().err
+    with registered.registry() as registry:
+        assert registry.digest("cookie_cats") == before
