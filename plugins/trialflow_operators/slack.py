@@ -302,9 +302,10 @@ class TellOperator(BaseOperator):
 
         delivery = deliver(workspace(), slack, addresses())
         for key in delivery.refused:
-            self.log.warning("Slack has refused %s for good; the record says why, and so does the next digest", key)
+            self.log.warning("Slack has refused %s for good: %s", key, delivery.problems[key])
         if delivery.failed:
-            listed = "\n".join(delivery.failed)
+            why = delivery.problems
+            listed = "\n".join(f"{key}: {why[key]}" if key in why else f"{key}: waits" for key in delivery.failed)
             raise AirflowException(f"Slack did not take every message; these will be tried again:\n{listed}")
         return list(delivery.posted)
 

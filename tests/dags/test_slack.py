@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
+from airflow.sdk.exceptions import AirflowException
 
 from tests.dags.block_kit import MESSAGE_LENGTH, message_error
 from tests.dags.conftest import states
@@ -25,7 +27,7 @@ from trialflow.stages.follow_ups import open_follow_ups
 from trialflow.stages.preregistration import Offer, register
 from trialflow_operators import slack as operators
 from trialflow_operators.failing import tell_of_failure
-from trialflow_operators.slack import CONNECTION, SlackMessenger, messenger
+from trialflow_operators.slack import CONNECTION, SlackMessenger, TellOperator, messenger
 
 COOKIE_CATS = "cookie_cats"
 NOTE = f"registered|{COOKIE_CATS}|1"
@@ -317,6 +319,12 @@ class TestCharts:
         done = deliver(decided, messenger())
         assert (done.posted, done.failed, done.refused) == (("decision",), (), ("decision#charts",))
         assert slack.keys == [NOTE, "decision", "decision#2"]
+
+
+def test_a_red_tell_says_what_slack_answered(slack, registered):
+    slack.away = True
+    with pytest.raises(AirflowException, match=rf"{re.escape(NOTE)}: Slack did not take .*: HTTP 503"):
+        TellOperator(task_id="tell").execute({})
 
 
 def test_without_a_connection_the_posting_task_is_skipped_and_the_outbox_kept(registered, run_dag):

@@ -57,6 +57,7 @@ class TestThreads:
         slack_ = FakeMessenger(trouble={"alert": OSError("internal_error")})
         done = deliver(shop, slack_)
         assert (done.posted, done.failed) == ((NOTE, "other"), ("alert", "decision"))
+        assert done.problems == {"alert": "internal_error"}  # the decision only waits for it
         slack_.trouble.clear()
         assert deliver(shop, slack_).posted == ("alert", "decision")
         assert list(slack_.posted) == [NOTE, "other", "alert", "decision"]

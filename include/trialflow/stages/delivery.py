@@ -90,11 +90,15 @@ class Messenger(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What one round of posting did, by key: what is out, what waits for the next round, what was refused for good."""
+    """What one round of posting did, by key: what is out, what waits for the next round, what was refused for good.
+
+    `problems` says why, for what was tried in vain; the others of `failed` wait for one of these.
+    """
 
     posted: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,7 +113,13 @@ class _Round:
     refused: list[str] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     closed: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
     away: bool = False
+
+    def refuse(self, key: str, problem: str) -> None:
+        """Note what was refused for good."""
+        self.refused.append(key)
+        self.problems[key] = problem
 
 
 def deliver(workspace: Workspace, messenger: Messenger, addresses: Addresses | None = None) -> Delivery:
@@ -122,7 +132,12 @@ def deliver(workspace: Workspace, messenger: Messenger, addresses: Addresses | N
         round_ = _Round(registry=registry, messenger=messenger, addresses=addresses or Addresses())
         for stored in registry.outbox():
             _tell(round_, stored)
-    return Delivery(posted=tuple(round_.posted), failed=tuple(round_.failed), refused=tuple(round_.refused))
+    return Delivery(
+        posted=tuple(round_.posted),
+        failed=tuple(round_.failed),
+        refused=tuple(round_.refused),
+        problems=round_.problems,
+    )
 
 
 def _tell(round_: _Round, listed: StoredMessage) -> None:
@@ -149,6 +164,7 @@ def _tell(round_: _Round, listed: StoredMessage) -> None:
 def _failed(round_: _Round, stored: StoredMessage, problem: OSError) -> bool:
     """Keep it for the next round, or give it up (False) when it, and not the messenger, has been the trouble for long."""
     key = stored.message.key
+    round_.problems[key] = str(problem)
     round_.away = not round_.messenger.reachable()
     if round_.away or datetime.now(UTC) - stored.intended_at <= PATIENCE:
         round_.failed.append(key)
@@ -158,13 +174,13 @@ def _failed(round_: _Round, stored: StoredMessage, problem: OSError) -> bool:
         return False
     for one in stored.message.attachments:
         round_.registry.attached(key, one.name, "", problem=str(problem))
-    round_.refused.append(key)
+    round_.refuse(key, str(problem))
     return False
 
 
 def _refuse(round_: _Round, key: str, problem: str) -> None:
     round_.registry.posted(key, "", problem=problem)
-    round_.refused.append(key)
+    round_.refuse(key, problem)
 
 
 def _main(round_: _Round, stored: StoredMessage) -> StoredMessage:
@@ -232,7 +248,7 @@ def _reply(round_: _Round, stored: StoredMessage) -> None:
             ts, _, problem = _post(round_.messenger, post)
         except RefusalError as refused:
             ts, problem = "", str(refused)
-            round_.refused.append(post.key)
+            round_.refuse(post.key, problem)
         round_.registry.attached(key, reply.name, ts, problem=problem)
 
 
@@ -254,7 +270,7 @@ def _show(round_: _Round, stored: StoredMessage) -> None:
         shown, problem = round_.messenger.upload(upload), ""
     except RefusalError as refused:
         problem = str(refused)
-        round_.refused.append(f"{key}#charts")
+        round_.refuse(f"{key}#charts", problem)
     for chart in charts:
         round_.registry.attached(key, chart.name, shown.get(names[chart.name], ""), problem=problem)
 
