@@ -46,6 +46,7 @@ from trialflow.stages.monitoring import monitor
 from trialflow.stages.novelty import watch_novelty
 from trialflow.stages.preregistration import register, waiting
 from trialflow.stages.rollout import roll_out
+from trialflow.stages.sign import sign
 from trialflow.stages.telling import intend_digest
 
 workspace = fill(shop(Path(sys.argv[1]), text=promise()), world(units=2000, effect=0.3))
@@ -57,6 +58,7 @@ for day in (date(2026, 1, 11), date(2026, 1, 18)):
     due = monitor(workspace, SLUG, day).due
     watch_novelty(workspace, SLUG, day)
 decision = analyse(workspace, SLUG, due[0]).decision
+sign(workspace, SLUG, due[0], verdict=decision.verdict, by="ada", signed_on=due[0])
 steps = roll_out(workspace, SLUG, due[0]).steps
 print(decision.verdict, len(steps), intend_digest(workspace, due[0], "#all"))
 """

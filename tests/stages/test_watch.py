@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import pytest
 from tests.stages.ramps import START, day, fill_with, happened, live, ramp_world, rollout_promise, signed
 from tests.stages.worlds import FINAL, SLUG, begin, fill, shop, world
 from trialflow.checks.finding import Finding, Status
+from trialflow.decision import Verdict
 from trialflow.errors import PromiseError
-from trialflow.registry import Stage
+from trialflow.registry import EventKind, Stage
 from trialflow.simulation import Change, Loss, SimulationSpec
 from trialflow.stages.orders import order
+from trialflow.stages.sign import signed_decision
 from trialflow.stages.watch import incomplete, rolling
 from trialflow.stages.workspace import Workspace
 from trialflow.warehouse.lake import COMPLETE
@@ -236,6 +239,24 @@ def test_harm_on_restated_data_asks_a_person_and_the_next_day_rolls_back(rolled:
     assert [key for key in told(space) if key.endswith("|rollout_harm")] == [f"rollout|{SLUG}|{day(3)}|rollout_harm"]
     assert "rolled_back" not in {kind for kind, _, _ in happened(space)}  # what was done on an earlier day stands
     assert live(space, 5)[0].startswith("Rolled back")
+
+
+def test_a_partial_verdict_is_ramped_and_judged_in_its_segment_alone(rolled: Rolled) -> None:
+    space = rolled(ramp_world())
+    with space.registry() as registry:
+        decision = signed_decision(registry, SLUG, FINAL)
+        assert decision is not None
+        assert decision.signature is not None
+        partial = replace(decision.signature, verdict=Verdict.PARTIAL, segment="device = mobile")
+        with registry.append(SLUG) as record:
+            record.event(EventKind.SIGNED, FINAL, key="again", detail=partial.document(), by="ada")
+    live(space, 2)
+    observed = found(space, "rollout_srm", 2).evidence["observed"]
+    everybody = sum(ramp_world().units / 12 * 2 * share for share in (0.1, 0.9))
+    assert 0.5 < sum(observed.values()) / everybody < 0.7  # six of ten are mobile
+    with space.registry() as registry:
+        steps = [event.detail for event in registry.events(SLUG) if event.kind is EventKind.ROLLOUT_STEP]
+    assert steps[-1]["segment"] == "device = mobile"
 
 
 def test_nothing_is_looked_at_before_the_ramp_begins(rolled: Rolled) -> None:
