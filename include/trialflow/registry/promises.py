@@ -79,7 +79,7 @@ def in_force(session: Session, slug: str) -> StoredPromise | None:
     """The latest version of a promise, if there is one."""
     query = select(PromiseRow).filter_by(slug=slug).order_by(PromiseRow.version.desc()).limit(1)
     row = session.scalar(query)
-    return None if row is None else _stored(row)
+    return None if row is None else stored(row)
 
 
 def known(session: Session, slug: str) -> StoredPromise:
@@ -98,13 +98,13 @@ def all_in_force(session: Session) -> tuple[StoredPromise, ...]:
     other = aliased(PromiseRow)
     newest = select(func.max(other.version)).where(other.slug == PromiseRow.slug).scalar_subquery()
     rows = session.scalars(select(PromiseRow).where(PromiseRow.version == newest).order_by(PromiseRow.slug))
-    return tuple(sorted((_stored(row) for row in rows), key=lambda promise: promise.slug))
+    return tuple(sorted((stored(row) for row in rows), key=lambda promise: promise.slug))
 
 
 def versions(session: Session, slug: str) -> tuple[StoredPromise, ...]:
     """Every version of a promise, oldest first."""
     rows = session.scalars(select(PromiseRow).filter_by(slug=slug).order_by(PromiseRow.version))
-    return tuple(_stored(row) for row in rows)
+    return tuple(stored(row) for row in rows)
 
 
 def amendments(session: Session, slug: str) -> tuple[Amendment, ...]:
@@ -145,7 +145,8 @@ def offer(
     )
 
 
-def _stored(row: PromiseRow) -> StoredPromise:
+def stored(row: PromiseRow) -> StoredPromise:
+    """What a row holds."""
     return StoredPromise(
         slug=row.slug,
         version=row.version,

@@ -169,6 +169,17 @@ class Registry:
 
     # Reading
 
+    @property
+    def name(self) -> str:
+        """Which record this is: its address, without the password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One transaction for many questions (see `registry.overview`); nothing can be written in it."""
+        with connection.reading(self._engine) as session:
+            yield session
+
     def slugs(self) -> tuple[str, ...]:
         """Every registered experiment."""
         return tuple(promise.slug for promise in self.promises())

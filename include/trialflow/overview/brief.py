@@ -1,0 +1,88 @@
+"""A finding in brief: its headline and the few numbers a row of a list shows, without the path of every day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from trialflow.checks.finding import Finding, Status
+
+Evidence = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """What a list keeps of a finding. `numbers` holds what BRIEF takes from its evidence, absent for other checks."""
+
+    check: str
+    as_of: date
+    status: Status
+    headline: str
+    next_step: str
+    fingerprint: str
+    numbers: Evidence = field(default_factory=dict)
+
+
+COMPARED = (
+    "variant",
+    "metric",
+    "direction",
+    "estimate",
+    "lower",
+    "upper",
+    "level",
+    "relative_estimate",
+    "relative_lower",
+    "relative_upper",
+    "crossed",
+    "control",
+    "treatment",
+    "n_control",
+    "n_treatment",
+    "margin",
+    "non_inferior",
+    "why_not",
+)
+
+
+def _comparisons(evidence: Evidence) -> dict[str, Any]:
+    rows = [{name: row.get(name) for name in COMPARED} for row in evidence.get("comparisons", ())]
+    return {"comparisons": rows, "crossed_on": evidence.get("crossed_on", {})}
+
+
+def _nothing(_evidence: Evidence) -> dict[str, Any]:
+    return {}
+
+
+def _named(*names: str) -> Callable[[Evidence], dict[str, Any]]:
+    return lambda evidence: {name: evidence[name] for name in names if name in evidence}
+
+
+BRIEF: Mapping[str, Callable[[Evidence], dict[str, Any]]] = {
+    "effects": _comparisons,
+    "guardrails": _comparisons,
+    "harm": _named("harmful"),
+    "srm": _named("p_value", "threshold", "alarm_day", "observed", "imbalance"),
+    "information": _named("fraction", "units", "expected_units", "forecast", "final"),
+    "completeness": _named("problems"),
+    "aa": _named("rates", "rate", "metrics", "reason"),
+    "shrinkage": lambda evidence: {name: value for name, value in evidence.items() if not isinstance(value, list)},
+    "holdout": lambda evidence: {name: value for name, value in evidence.items() if name != "path"},
+}
+"""Which numbers are kept of which check."""
+
+
+def brief(finding: Finding) -> Brief:
+    """The finding without what only its own page shows."""
+    take = BRIEF.get(finding.check, _nothing)
+    return Brief(
+        check=finding.check,
+        as_of=finding.as_of,
+        status=finding.status,
+        headline=finding.headline,
+        next_step=finding.next_step,
+        fingerprint=finding.fingerprint,
+        numbers=take(finding.evidence),
+    )

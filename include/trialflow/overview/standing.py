@@ -1,0 +1,219 @@
+"""Where an experiment stands and what is to be done next, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from trialflow.checks.finding import Status
+from trialflow.decision import Decision
+from trialflow.memo.words import scale_of
+from trialflow.overview.brief import Brief
+from trialflow.registry import Event, Life, Stage, fold
+from trialflow.spec.experiment import Policy
+from trialflow.spec.promise import Promise
+
+STAGES: Mapping[Stage, str] = {
+    Stage.REGISTERED: "registered",
+    Stage.VALIDATED: "validated",
+    Stage.BLOCKED: "blocked",
+    Stage.RUNNING: "running",
+    Stage.ANALYSED: "to be signed",
+    Stage.DECIDED: "decided",
+    Stage.ROLLING_OUT: "rolling out",
+    Stage.LAUNCHED: "launched",
+    Stage.ROLLED_BACK: "rolled back",
+    Stage.RETIRED: "retired",
+}
+LIST_CHECKS = ("effects", "guardrails", "harm", "srm", "information", "completeness")
+URGENT = (Status.FAIL, Status.NO_DATA)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """The leading effect on the primary metric: as shares of the control value, in units of the smallest worthwhile one.
+
+    `estimate`, `lower`, `upper` are relative (shares), None where unbounded or not estimable; `text` is on the metric's own
+    scale. `good` tells whether the interval lies on the good (True) or bad (False) side of no difference.
+    """
+
+    metric: str
+    variant: str
+    text: str
+    span: str
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+    minimum: float | None
+    good: bool | None
+    as_of: date
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One experiment in a list."""
+
+    promise: Promise
+    life: Life
+    as_of: date | None
+    day: int
+    days: int
+    information: float | None
+    expected_decision: date | None
+    effect: Effect | None
+    guardrails_shown: int
+    guardrails: int
+    briefs: Mapping[str, Brief]
+    decision: Decision | None
+    next_step: str
+
+    @property
+    def slug(self) -> str:
+        """The experiment's slug."""
+        return self.promise.slug
+
+    @property
+    def stage(self) -> str:
+        """The stage in words."""
+        return STAGES[self.life.stage]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Words that must be visible wherever a number of this experiment stands."""
+        replay = ("replay",) if self.promise.experiment.replay else ()
+        return (*(("simulated",) if self.promise.simulated else ()), *replay)
+
+
+def standing(
+    promise: Promise, events: Sequence[Event], briefs: Mapping[str, Brief], decision: Decision | None, *, today: date
+) -> Standing:
+    """Put the pieces of one experiment together, as they stand at the end of `today`."""
+    experiment = promise.experiment
+    life = fold(events, experiment.calendar, today)
+    seen = max((one.as_of for one in briefs.values()), default=None)
+    information = briefs.get("information")
+    until = min(seen or today, experiment.calendar.last_day)
+    shown = _shown(promise, briefs.get("guardrails"))
+    return Standing(
+        promise=promise,
+        life=life,
+        as_of=seen,
+        day=max((until - experiment.calendar.first_day).days + 1, 0) if seen else 0,
+        days=experiment.calendar.days,
+        information=information.numbers.get("fraction") if information else None,
+        expected_decision=_expected(promise, life, information),
+        effect=_effect(promise, briefs, decision),
+        guardrails_shown=shown,
+        guardrails=len(experiment.metrics.guardrails),
+        briefs=briefs,
+        decision=decision,
+        next_step=next_step(promise, life, briefs, today=today),
+    )
+
+
+def next_step(promise: Promise, life: Life, briefs: Mapping[str, Brief], *, today: date) -> str:
+    """What a person is asked for, or what happens by itself and when."""
+    calendar = promise.experiment.calendar
+    match life.stage:
+        case Stage.REGISTERED:
+            return f"A/A validation before {calendar.first_day}"
+        case Stage.BLOCKED:
+            return "Not validated: mend what the A/A finding names, or waive it with a reason"
+        case Stage.VALIDATED:
+            return f"Starts on {calendar.first_day}"
+        case Stage.ANALYSED:
+            return "Sign the verdict"
+        case Stage.ROLLING_OUT:
+            return "The ramp goes on by itself while its gates are quiet"
+        case Stage.LAUNCHED:
+            return "Watched after the launch" if promise.experiment.decision.watch_days else "Done"
+        case Stage.RUNNING:
+            return _while_running(promise, life, briefs, today)
+    return "Done"
+
+
+def _while_running(promise: Promise, life: Life, briefs: Mapping[str, Brief], today: date) -> str:
+    if life.paused:
+        return "Paused: resume it by the form of preregistration"
+    urgent = next((one for one in briefs.values() if one.status in URGENT and one.next_step), None)
+    if urgent is not None:
+        return urgent.next_step
+    if life.analysis_due is not None:
+        return f"Final analysis for {life.analysis_due} is due"
+    experiment = promise.experiment
+    if experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
+        return f"Read every day; last look on {experiment.calendar.final_day(extended=life.extended)}"
+    ahead = [day for day in experiment.look_days(extended=life.extended) if day >= today]
+    return f"Next look on {ahead[0]}" if ahead else "Final analysis"
+
+
+def _expected(promise: Promise, life: Life, information: Brief | None) -> date | None:
+    """The day a decision is expected on: forecast from the data where there is one, else the promised last look."""
+    if life.stage not in (Stage.REGISTERED, Stage.VALIDATED, Stage.RUNNING):
+        return None
+    rows = information.numbers.get("forecast", ()) if information and life.stage is Stage.RUNNING else ()
+    days = [date.fromisoformat(row["expected_decision"]) for row in rows if row.get("expected_decision")]
+    return min(days) if days else promise.experiment.calendar.final_day(extended=life.extended)
+
+
+def _shown(promise: Promise, brief: Brief | None) -> int:
+    """How many guardrails are shown to be within their margin for every treatment."""
+    rows = brief.numbers.get("comparisons", ()) if brief else ()
+    names = {one.metric for one in promise.experiment.metrics.guardrails}
+    missed = {row["metric"] for row in rows if not row.get("non_inferior")}
+    return len({row["metric"] for row in rows} & names - missed)
+
+
+def _effect(promise: Promise, briefs: Mapping[str, Brief], decision: Decision | None) -> Effect | None:
+    brief = briefs.get("effects")
+    split = briefs.get("srm")
+    if brief is None or (split is not None and split.status is Status.FAIL):
+        return None
+    row = leading_row(promise, brief.numbers.get("comparisons", ()), decision)
+    return effect_of(promise, row, brief.as_of) if row else None
+
+
+def leading_row(
+    promise: Promise, rows: Iterable[Mapping[str, Any]], decision: Decision | None
+) -> Mapping[str, Any] | None:
+    """The primary comparison of the decided variant, else of the one with the largest gain."""
+    primary = promise.experiment.metrics.primary.metric
+    candidates = [row for row in rows if row["metric"] == primary and not row.get("segment_dimension")]
+    named = [row for row in candidates if decision and row["variant"] == decision.final_variant]
+    sign = promise.metrics[primary].direction.sign
+    return max(named or candidates, key=lambda row: sign * (row["estimate"] or 0.0), default=None)
+
+
+def effect_of(promise: Promise, row: Mapping[str, Any], as_of: date) -> Effect:
+    """A comparison as a list shows it."""
+    name = row["metric"]
+    scale = scale_of(promise.metrics.get(name), promise.experiment.unit)
+    decimals = scale.decimals(row["lower"], row["upper"])
+    sign = promise.metrics[name].direction.sign
+    minimum = promise.experiment.metrics.primary.minimum_effect
+    control = row.get("control")
+    share = minimum.relative
+    if share is None and control:
+        share = (minimum.absolute or 0.0) / abs(control)
+    lower, upper = row["lower"], row["upper"]
+    good = None
+    if lower is not None and lower > 0:
+        good = sign > 0
+    elif upper is not None and upper < 0:
+        good = sign < 0
+    return Effect(
+        metric=name,
+        variant=row["variant"],
+        text=scale.effect(row["estimate"], decimals),
+        span=scale.span(lower, upper, decimals),
+        estimate=row["relative_estimate"],
+        lower=row["relative_lower"],
+        upper=row["relative_upper"],
+        minimum=sign * share if share else None,
+        good=good,
+        as_of=as_of,
+        why_not=row.get("why_not") or "",
+    )

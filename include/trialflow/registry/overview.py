@@ -1,0 +1,126 @@
+"""Reading the whole record at once, for pages that show many experiments: a fixed number of queries, whatever its size.
+
+The newest finding of a check is found by one step into the index per experiment and check; documents are fetched apart
+by row id, because rows never change and a reader may keep what it has read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Select, func, literal, select, true, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from trialflow.checks.finding import Finding, Status
+from trialflow.registry.canonical import parsed
+from trialflow.registry.promises import stored
+from trialflow.registry.record import StoredDecision, StoredPromise
+from trialflow.registry.schema import DecisionRow, ExperimentRow, FindingRow, PromiseRow
+
+BATCH = 10_000
+"""Row ids per query: below the limits of both databases, above what a record of any usual size needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingKey:
+    """Where a finding stands in the record, without its document."""
+
+    row: int
+    slug: str
+    check: str
+    as_of: date
+    status: Status
+
+
+def promises_in_force(session: Session) -> dict[str, int]:
+    """Row id of the latest version of every promise, by slug in order. One query."""
+    other = aliased(PromiseRow)
+    newest = select(func.max(other.version)).where(other.slug == PromiseRow.slug).scalar_subquery()
+    query = select(PromiseRow.slug, PromiseRow.id).where(PromiseRow.version == newest)
+    return dict(sorted((slug, row) for slug, row in session.execute(query)))
+
+
+def promise_documents(session: Session, rows: Iterable[int]) -> dict[int, StoredPromise]:
+    """Promises by row id. One query for each BATCH of them."""
+    wanted = sorted(rows)
+    found: dict[int, StoredPromise] = {}
+    for start in range(0, len(wanted), BATCH):
+        query = select(PromiseRow).where(PromiseRow.id.in_(wanted[start : start + BATCH]))
+        found |= {row.id: stored(row) for row in session.scalars(query)}
+    return found
+
+
+def newest_findings(session: Session, checks: Sequence[str]) -> tuple[FindingKey, ...]:
+    """Per experiment and check the finding of the latest day, in its latest revision. One query."""
+    wanted = union_all(*(select(literal(check).label("check_name")) for check in checks)).subquery()
+    newest = (
+        select(FindingRow.id)
+        .where(FindingRow.slug == ExperimentRow.slug, FindingRow.check_name == wanted.c.check_name)
+        .order_by(FindingRow.as_of.desc(), FindingRow.revision.desc())
+        .limit(1)
+        .correlate(ExperimentRow, wanted)
+        .scalar_subquery()
+    )
+    rows = select(newest).select_from(ExperimentRow).join(wanted, true())
+    return _keys(session, _columns().where(FindingRow.id.in_(rows)))
+
+
+def every_finding(session: Session, slug: str) -> tuple[FindingKey, ...]:
+    """Every finding of one experiment in every revision, newest day first. One query, without documents."""
+    by_day = (FindingRow.as_of.desc(), FindingRow.check_name, FindingRow.revision.desc())
+    return _keys(session, _columns().where(FindingRow.slug == slug).order_by(*by_day))
+
+
+def finding_documents(session: Session, rows: Iterable[int]) -> dict[int, Finding]:
+    """Findings by row id. One query for each BATCH of them."""
+    wanted = sorted(rows)
+    found: dict[int, Finding] = {}
+    for start in range(0, len(wanted), BATCH):
+        query = select(FindingRow.id, FindingRow.document).where(FindingRow.id.in_(wanted[start : start + BATCH]))
+        found |= {row: Finding.from_document(parsed(document)) for row, document in session.execute(query)}
+    return found
+
+
+def newest_decisions(session: Session) -> Mapping[str, StoredDecision]:
+    """Per experiment the decision of the latest day, in its latest revision. One query."""
+    newest = (
+        select(DecisionRow.id)
+        .where(DecisionRow.slug == ExperimentRow.slug)
+        .order_by(DecisionRow.as_of.desc(), DecisionRow.revision.desc())
+        .limit(1)
+        .correlate(ExperimentRow)
+        .scalar_subquery()
+    )
+    query = select(DecisionRow).where(DecisionRow.id.in_(select(newest).select_from(ExperimentRow)))
+    return {
+        row.slug: StoredDecision(
+            slug=row.slug,
+            as_of=row.as_of,
+            revision=row.revision,
+            fingerprint=row.fingerprint,
+            document=parsed(row.document),
+            recorded_at=row.recorded_at,
+        )
+        for row in session.scalars(query)
+    }
+
+
+def _columns() -> Select[Any]:
+    columns: tuple[InstrumentedAttribute[Any], ...] = (
+        FindingRow.id,
+        FindingRow.slug,
+        FindingRow.check_name,
+        FindingRow.as_of,
+        FindingRow.status,
+    )
+    return select(*columns)
+
+
+def _keys(session: Session, query: Select[Any]) -> tuple[FindingKey, ...]:
+    return tuple(
+        FindingKey(row=row, slug=slug, check=check, as_of=as_of, status=Status(status))
+        for row, slug, check, as_of, status in session.execute(query)
+    )

@@ -1,0 +1,78 @@
+// Links into Airflow out of its frame, filters that apply themselves, and charts.
+(() => {
+  const framed = (() => { try { return parent !== window && !!parent.document; } catch { return false; } })();
+
+  // Airflow's frame opens no other windows: a link is clicked in the page around it, where its router takes it.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-airflow]");
+    if (!link || !framed || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const outer = parent.document.createElement("a");
+    outer.href = link.getAttribute("href");
+    parent.document.body.append(outer);
+    outer.click();
+    outer.remove();
+  });
+
+  for (const form of document.querySelectorAll("form[data-auto]")) {
+    form.addEventListener("change", (event) => { if (event.target.matches("select")) form.requestSubmit(); });
+    form.addEventListener("submit", () => {
+      for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
+    });
+  }
+
+  const charts = [...document.querySelectorAll("figure.chart[data-spec]")];
+  if (!charts.length || typeof vegaEmbed === "undefined") return;
+
+  const style = () => getComputedStyle(document.documentElement);
+  const colour = (name) => style().getPropertyValue(`--${name}`).trim();
+  // Specifications name colours by their meaning ("@good"); the theme says what they look like.
+  const coloured = (value) => {
+    if (typeof value === "string") return value.startsWith("@") ? colour(value.slice(1)) : value;
+    if (Array.isArray(value)) return value.map(coloured);
+    if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v)]));
+    return value;
+  };
+  const config = () => ({
+    background: "transparent",
+    font: style().getPropertyValue("--sans"),
+    view: { stroke: null },
+    axis: { labelColor: colour("soft"), titleColor: colour("soft"), gridColor: colour("grid"), domainColor: colour("line"),
+      tickColor: colour("line"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500, labelLimit: 220 },
+    legend: { labelColor: colour("ink"), titleColor: colour("soft"), labelFontSize: 12, titleFontSize: 12, orient: "top" },
+    header: { labelColor: colour("ink"), titleColor: colour("soft") },
+    text: { color: colour("ink") },
+    range: { category: [colour("mark"), colour("second"), colour("third"), colour("good"), colour("bad")] },
+  });
+
+  const tip = document.createElement("div");
+  tip.className = "tooltip";
+  tip.setAttribute("role", "status");
+  tip.hidden = true;
+  document.body.append(tip);
+  const tooltip = (_handler, event, _item, value) => {
+    const text = value && typeof value === "object" ? Object.entries(value).map(([k, v]) => `${k}: ${v}`).join("\n") : value;
+    tip.hidden = !text;
+    if (!text) return;
+    tip.textContent = text;
+    const right = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
+    tip.style.setProperty("left", `${Math.max(right, 8)}px`);
+    tip.style.setProperty("top", `${Math.max(event.clientY - tip.offsetHeight - 10, 8)}px`);
+  };
+
+  const draw = async (figure) => {
+    const plot = figure.querySelector(".plot");
+    const spec = coloured(JSON.parse(document.getElementById(figure.dataset.spec).textContent));
+    try {
+      await vegaEmbed(plot, { width: "container", autosize: { type: "fit-x", contains: "padding" }, ...spec },
+        { mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, config: config(), tooltip });
+      figure.dataset.drawn = "yes";
+    } catch (problem) {
+      plot.textContent = `This chart could not be drawn (${problem.message}); its numbers stand below.`;
+      figure.querySelector("details")?.setAttribute("open", "");
+    }
+  };
+  const all = () => charts.forEach(draw);
+  all();
+  addEventListener("theme", all);
+})();
