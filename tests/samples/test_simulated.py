@@ -138,6 +138,18 @@ def test_latency_that_breaks_at_half_the_traffic_rolls_back_by_itself(life):
     assert lines[-1].startswith("rollout: rolled back on 2026-01-25")
 
 
+def test_a_partial_verdict_is_rolled_out_in_its_segment_against_a_holdback(life):
+    events, stage, lines = rolled_out(life("sim_partial"))
+    steps = [event.detail for event in events if event.kind is EventKind.ROLLOUT_STEP]
+    assert [(step["share"], step["segment"]) for step in steps] == [
+        (0.1, "country = PL"),
+        (0.5, "country = PL"),
+        (0.9, "country = PL"),
+    ]
+    assert stage is Stage.LAUNCHED
+    assert lines[-1] == "rollout: watched to 2026-01-31 (compared with control)"
+
+
 @pytest.mark.parametrize("slug", ["hillstrom", "sim_cuped"])
 def test_a_replay_without_a_rollout_is_not_called_launched(slug, life):
     events, stage, lines = rolled_out(life(slug))
