@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import text
@@ -77,3 +78,15 @@ def test_both_databases_hold_the_same_bytes(registry: Registry, url: str) -> Non
         assert connection.execute(text("SELECT document FROM findings")).scalar() == expected
     _SEEN.add(registry.digest(SLUG))  # the test runs once on each database
     assert len(_SEEN) == 1
+
+
+def test_what_a_finding_says_of_other_experiments_does_not_matter(fresh_url: FreshUrl) -> None:
+    def told(check: str, headline: str) -> str:
+        with Registry.open(fresh_url()) as registry:
+            samples.register(registry)
+            with registry.append(SLUG) as writer:
+                writer.findings([replace(samples.finding(1, headline), check=check)])
+            return registry.digest(SLUG)
+
+    assert told("shrinkage", "Six came before.") == told("shrinkage", "Seven came before.")
+    assert told("srm", "Six came before.") != told("srm", "Seven came before.")

@@ -15,12 +15,16 @@ from trialflow.registry.schema import (
     Base,
     EventRow,
     ExperimentRow,
+    FindingRow,
     MessageRow,
     PostingRow,
 )
 
 CLOCKS = frozenset({"id", "recorded_at", "intended_at", "posted_at", "ts", "by", "links"})
 """Columns that say when, by whom, in which order or at which address: they never count."""
+
+OF_OTHERS = frozenset({"shrinkage"})
+"""Checks that speak of other experiments: what they find depends on which of those are on record."""
 
 OF_MESSAGES = (AttachmentRow, AttachedRow, PostingRow)
 """Rows that belong to an experiment through a message."""
@@ -33,6 +37,7 @@ def digest(session: Session, slug: str) -> str:
         canonical(_content(row) | {"table": table.__tablename__})
         for table in tables
         for row in session.scalars(select(table).filter_by(slug=slug))
+        if not (isinstance(row, FindingRow) and row.check_name in OF_OTHERS)
     ]
     posted = select(PostingRow.key).join(MessageRow, MessageRow.key == PostingRow.key).where(MessageRow.slug == slug)
     lines += [canonical({"table": "postings", "key": key}) for key in session.scalars(posted)]
