@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from tests.local.standin import serving
+from trialflow.local.answers import SignOff
 from trialflow.local.environment import LocalError
 from trialflow.local.rest import Rest, RestError
 from trialflow.local.runs import DAGS, Run, Runs, wait_until
@@ -215,3 +216,18 @@ def test_a_question_is_answered_in_its_run_with_the_fields_it_was_shown_with():
     (body,) = (one.body for one in standin.asked if one.method == "PATCH")
     assert body["chosen_options"] == ["HOLD"]
     assert body["params_input"] == {"rationale": "No servers.", "owner": "Bob", "recommendation": "0123"}
+
+
+def test_an_answer_that_sqlite_refuses_is_given_again_and_one_that_stands_is_left():
+    refusals = [500, 503, 409]
+    asked = SignOff(run="run-1", recommendation="0123", options=("HOLD",))
+    with serving(lambda _asked: (refusals.pop(0), {"detail": "Database error"})) as standin:
+        runs(standin).answer(asked, "HOLD", {})
+    assert [method for method, _ in sent(standin)] == ["PATCH"] * 3
+
+
+def test_a_wrong_answer_is_not_repeated():
+    asked = SignOff(run="run-1", recommendation="0123", options=("HOLD",))
+    with serving(lambda _asked: (400, {"detail": "Invalid options"})) as standin, pytest.raises(RestError):
+        runs(standin).answer(asked, "MAYBE", {})
+    assert [method for method, _ in sent(standin)] == ["PATCH"]

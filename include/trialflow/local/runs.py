@@ -34,6 +34,7 @@ MAY_WAIT = ("daily_monitoring", "novelty_decay")
 
 BACKFILL_RUNS = 8
 BACKFILL_TRIES = 12
+ANSWER_TRIES, ANSWERED = 8, 409
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,10 +180,24 @@ class Runs:
         )
 
     def answer(self, asked: SignOff, option: str, form: Mapping[str, str]) -> None:
-        """Answer a question as the user who is logged in; fields that are not given stay as they were shown."""
+        """Answer a question as the user who is logged in; fields that are not given stay as they were shown.
+
+        On SQLite an answer that meets other writers is undone and refused (500): it is given again. One that stands
+        already (409) is left as it is.
+        """
         path = f"/dags/{SIGNING}/dagRuns/{quoted(asked.run)}/taskInstances/{SIGN}/-1/hitlDetails"
         body = {"chosen_options": [option], "params_input": {**asked.form, **form}}
-        self._rest.send("PATCH", path, body)
+        for attempt in range(1, ANSWER_TRIES + 1):
+            try:
+                self._rest.send("PATCH", path, body)
+            except RestError as error:
+                if error.status == ANSWERED:
+                    return
+                if error.status not in (500, 503) or attempt == ANSWER_TRIES:
+                    raise
+                time.sleep(self._pause)
+            else:
+                return
 
     def backfilling(self, dag: str) -> int:
         """How many runs of a DAG's backfill are not finished."""
