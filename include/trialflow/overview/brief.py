@@ -44,12 +44,20 @@ COMPARED = (
     "margin",
     "non_inferior",
     "why_not",
+    "role",
+    "variance_reduction",
 )
 
 
 def _comparisons(evidence: Evidence) -> dict[str, Any]:
     rows = [{name: row.get(name) for name in COMPARED} for row in evidence.get("comparisons", ())]
     return {"comparisons": rows, "crossed_on": evidence.get("crossed_on", {})}
+
+
+def _shrunken(evidence: Evidence) -> dict[str, Any]:
+    """The effects and what they were shrunken by; of the experiments that were learnt from only how many they are."""
+    kept = _named("metric", "scale", "prior", "variants")(evidence)
+    return kept | {"experiments": len({row["experiment"] for row in evidence.get("experiments", ())})}
 
 
 def _nothing(_evidence: Evidence) -> dict[str, Any]:
@@ -68,7 +76,8 @@ BRIEF: Mapping[str, Callable[[Evidence], dict[str, Any]]] = {
     "information": _named("fraction", "units", "expected_units", "forecast", "final"),
     "completeness": _named("problems"),
     "aa": _named("rates", "rate", "metrics", "reason"),
-    "shrinkage": lambda evidence: {name: value for name, value in evidence.items() if not isinstance(value, list)},
+    "secondary": _comparisons,
+    "shrinkage": _shrunken,
     "holdout": lambda evidence: {name: value for name, value in evidence.items() if name != "path"},
 }
 """Which numbers are kept of which check."""

@@ -23,6 +23,7 @@ from trialflow.registry.overview import (
     FindingKey,
     every_finding,
     finding_documents,
+    findings_on,
     newest_decisions,
     newest_findings,
     promise_documents,
@@ -91,7 +92,13 @@ class Reader:
 
     def briefs(self, checks: Sequence[str]) -> dict[str, dict[str, Brief]]:
         """The newest finding of each check in brief, by slug and check. Two queries at most."""
-        keys = newest_findings(self._session, checks)
+        return self._by_slug(newest_findings(self._session, checks))
+
+    def briefs_on(self, checks: Sequence[str], days: Mapping[str, date]) -> dict[str, dict[str, Brief]]:
+        """The findings of each experiment's own day in brief, by slug and check. Two queries at most."""
+        return self._by_slug(findings_on(self._session, checks, days)) if days else {}
+
+    def _by_slug(self, keys: Sequence[FindingKey]) -> dict[str, dict[str, Brief]]:
         found = BRIEFS.get(self._record, [key.row for key in keys], self._read_briefs)
         by_slug: dict[str, dict[str, Brief]] = {}
         for key in keys:

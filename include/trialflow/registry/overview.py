@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, func, literal, select, true, union_all
+from sqlalchemy import Select, func, literal, select, true, tuple_, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from trialflow.checks.finding import Finding, Status
@@ -66,6 +66,20 @@ def newest_findings(session: Session, checks: Sequence[str]) -> tuple[FindingKey
     )
     rows = select(newest).select_from(ExperimentRow).join(wanted, true())
     return _keys(session, _columns().where(FindingRow.id.in_(rows)))
+
+
+def findings_on(session: Session, checks: Sequence[str], days: Mapping[str, date]) -> tuple[FindingKey, ...]:
+    """Findings of these checks on each experiment's own day, in their latest revision. One query for each BATCH of days."""
+    other = aliased(FindingRow)
+    same = (other.slug == FindingRow.slug, other.check_name == FindingRow.check_name, other.as_of == FindingRow.as_of)
+    newest = select(func.max(other.revision)).where(*same).scalar_subquery()
+    wanted = sorted(days.items())
+    found: tuple[FindingKey, ...] = ()
+    for start in range(0, len(wanted), BATCH):
+        here = tuple_(FindingRow.slug, FindingRow.as_of).in_(wanted[start : start + BATCH])
+        query = _columns().where(FindingRow.check_name.in_(checks), here, FindingRow.revision == newest)
+        found += _keys(session, query)
+    return found
 
 
 def every_finding(session: Session, slug: str) -> tuple[FindingKey, ...]:
