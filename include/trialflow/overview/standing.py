@@ -83,8 +83,12 @@ class Standing:
     @property
     def labels(self) -> tuple[str, ...]:
         """Words that must be visible wherever a number of this experiment stands."""
-        replay = ("replay",) if self.promise.experiment.replay else ()
-        return (*(("simulated",) if self.promise.simulated else ()), *replay)
+        return labels_of(self.promise)
+
+
+def labels_of(promise: Promise) -> tuple[str, ...]:
+    """Words that must be visible wherever a number of this promise stands."""
+    return (*(("simulated",) if promise.simulated else ()), *(("replay",) if promise.experiment.replay else ()))
 
 
 def standing(
