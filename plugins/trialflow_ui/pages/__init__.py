@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from trialflow_ui.pages import assets, experiments
+from trialflow_ui.pages import assets, experiments, layers
 
-ROUTERS: tuple[APIRouter, ...] = (assets.router, experiments.router)
+ROUTERS: tuple[APIRouter, ...] = (assets.router, experiments.router, layers.router)
 
 __all__ = ["ROUTERS"]
