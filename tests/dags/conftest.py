@@ -1,35 +1,18 @@
-"""A real Airflow for the tests of DAGs and operators: its own home, its own SQLite, this checkout's dags and plugins."""
+"""A real Airflow for the tests of DAGs and operators."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-HOME = Path(tempfile.mkdtemp(prefix="trialflow-airflow-"))
-
-# Airflow reads its settings at the first import, so they are set before any test module of this folder is imported.
-os.environ.update(
-    AIRFLOW_HOME=str(HOME),
-    AIRFLOW__CORE__LOAD_EXAMPLES="False",
-    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
-    AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
-    AIRFLOW__CORE__UNIT_TEST_MODE="True",
-    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{HOME / 'airflow.db'}",
-    AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
-)
+from tests.airflow_home import HOME, ROOT, make_database
 
 
 @pytest.fixture(scope="session", autouse=True)
 def airflow_database() -> Iterator[None]:
-    from airflow.utils import db
-
-    db.initdb()
+    make_database()
     yield
     shutil.rmtree(HOME, ignore_errors=True)
 
