@@ -187,7 +187,7 @@ class Demo:
             self._step(f"Sign-off of {len(asked)} verdicts by REST, each with a reason")
             # Airflow 3.3 can fail a sign-off that is answered within a second of being asked.
             time.sleep(self._unhurried)
-        for slug, question in sorted(asked.items()):
+        for slug, question in asked:
             answer = answer_for(slug)
             option = answer.option(question.options)
             form = answer.form(question.options)
@@ -195,8 +195,8 @@ class Demo:
             mark = "" if option == question.options[0] else f" instead of {question.options[0]}"
             self._say(f"  {slug}: {option}{mark}. {form['rationale']}")
 
-    def _asked(self, promises: tuple[Promise, ...]) -> dict[str, SignOff]:
-        """The question that waits about each experiment; an older recommendation is asked about in vain."""
+    def _asked(self, promises: tuple[Promise, ...]) -> list[tuple[str, SignOff]]:
+        """The questions that wait, by experiment; where two runs ask the same, the second answer is skipped."""
         with self._workspace.registry() as registry:
             known = {
                 decision.fingerprint: promise.slug
@@ -204,8 +204,8 @@ class Demo:
                 for decision in decided(registry, promise.slug)
                 if promise.slug not in self._leaving
             }
-        waiting = self._runs.sign_offs()
-        return {known[one.recommendation]: one for one in waiting if one.recommendation in known}
+        waiting = [(known[one.recommendation], one) for one in self._runs.sign_offs() if one.recommendation in known]
+        return sorted(waiting, key=lambda one: (one[0], one[1].run))
 
     def _compare_holdouts(self, promises: tuple[Promise, ...]) -> None:
         """The comparison of the quarter in which each holdout ends, once everything that shipped in it is decided."""
