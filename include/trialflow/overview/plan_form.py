@@ -1,0 +1,325 @@
+"""The planning form: what was typed, as the document of a promise, and every fault under the name of its field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date, timedelta
+from typing import Any
+
+from trialflow.errors import Problem, PromiseError
+from trialflow.spec.admission import admit
+from trialflow.spec.catalog import Catalog
+from trialflow.spec.experiment import Policy
+from trialflow.spec.promise import Promise
+from trialflow.spec.rules.calendar import WEEK
+from trialflow.spec.source import UnitSource
+from trialflow.spec.yaml_text import shown, write_yaml
+
+WHERE = "the form"
+MOST_WEEKS = 52
+MOST_UNITS_A_DAY = 1e10
+MOST_GUARDRAILS = 6
+EARLIEST = date(2000, 1, 1)
+FARTHEST = timedelta(days=1000)
+BASES: Mapping[str, str] = {
+    "": "the best there is: warehouse, else record",
+    "warehouse": "measured in the warehouse",
+    "record": "the latest registration",
+    "hand": "typed by hand",
+}
+
+BLANK: Mapping[str, str] = dict.fromkeys(
+    ("slug", "title", "hypothesis", "mechanism", "owner", "unit", "layer", "audience", "waived"), ""
+)
+STAND_INS: Mapping[str, str] = dict.fromkeys(BLANK, "planned") | {"slug": "a-plan"}
+"""Words that a plan does not ask for: blank where a person still has to write them, stand-ins where only numbers count."""
+
+NOT_A_NUMBER = "should be a number"
+_PERCENT = re.compile(r"(.+?)\s*%")
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardrailRow:
+    """One guardrail as it was typed."""
+
+    metric: str = ""
+    margin: str = ""
+    scale: str = "relative"
+    mean: str = ""
+    std_dev: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanForm:
+    """All fields as they were typed; the defaults are what an empty form shows."""
+
+    metric: str = ""
+    effect: str = ""
+    scale: str = "relative"
+    basis: str = ""
+    through: str = ""
+    mean: str = ""
+    std_dev: str = ""
+    traffic: str = ""
+    treatments: str = "1"
+    control: str = ""
+    alpha: str = "0.05"
+    power: str = "0.8"
+    policy: str = Policy.FIXED.value
+    looks: str = ""
+    weeks: str = ""
+    first_day: str = ""
+    cuped: str = ""
+    gain: str = ""
+    guardrails: tuple[GuardrailRow, ...] = ()
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> PlanForm:
+        """From the parameters of an address; those of guardrails end in their number, from 1."""
+        names = [one.name for one in fields(cls) if one.name != "guardrails"]
+        given = {name: query[name].strip() for name in names if name in query}
+        return cls(**given, guardrails=tuple(_row(query, number) for number in range(1, MOST_GUARDRAILS + 1)))
+
+    @property
+    def numbered(self) -> tuple[tuple[int, GuardrailRow], ...]:
+        """Guardrails that name a metric, with their number in the form."""
+        return tuple((number, one) for number, one in enumerate(self.guardrails, 1) if one.metric)
+
+
+def _row(query: Mapping[str, str], number: int) -> GuardrailRow:
+    def typed(name: str, otherwise: str = "") -> str:
+        return query.get(f"{name}_{number}", otherwise).strip()
+
+    return GuardrailRow(
+        metric=typed("guardrail"),
+        margin=typed("margin"),
+        scale=typed("margin_scale", "relative"),
+        mean=typed("mean"),
+        std_dev=typed("std_dev"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """The numbers of a form that stand in no promise or need reading first. `weeks` is None where they are to be found."""
+
+    form: PlanForm
+    first_day: date
+    through: date
+    weeks: int | None
+    looks: tuple[Any, ...] | None
+    treatments: int
+    control: float
+    traffic: float | None
+    gain: float | None
+    faults: tuple[Problem, ...] = field(default=())
+
+    @property
+    def least_weeks(self) -> int:
+        """The shortest calendar that holds the looks that were typed."""
+        return max([1, *(look // WEEK + 1 for look in self.looks or () if isinstance(look, int))])
+
+
+def draft(form: PlanForm, *, today: date) -> Draft:
+    """Read what no promise reads. Without a first day it is the second Monday from now; history ends before both."""
+    faults: list[Problem] = []
+    monday = today + timedelta(days=2 * WEEK - today.weekday())
+    first_day = _day(form.first_day, "first_day", monday, (EARLIEST, today + FARTHEST), faults)
+    known = min(today, first_day) - timedelta(days=1)
+    through = _day(form.through, "through", known, (EARLIEST, known), faults)
+    treatments = _whole(form.treatments, "treatments", 1, 9, faults) or 1
+    control = _bounded(form.control, "control", (0.0, 1.0), "give control's share of all units, as in 50%", faults)
+    return Draft(
+        form=form,
+        first_day=first_day,
+        through=through,
+        weeks=_whole(form.weeks, "weeks", 1, MOST_WEEKS, faults),
+        looks=tuple(number(part) for part in form.looks.replace(",", " ").split()) or None,
+        treatments=treatments,
+        control=control or 1.0 / (treatments + 1),
+        traffic=_bounded(form.traffic, "traffic", (0.0, MOST_UNITS_A_DAY), "give new units a day, as in 1200", faults),
+        gain=_bounded(form.gain, "gain", (0.0, 1.0), "give the share of variance that it removes, as in 30%", faults),
+        faults=tuple(faults),
+    )
+
+
+def document(
+    drafted: Draft, catalog: Catalog, weeks: int, *, words: Mapping[str, str], stated: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The promise that this form plans, as JSON values, over so many weeks; `stated` are its baselines."""
+    form = drafted.form
+    metric = catalog.metrics.get(form.metric)
+    source = catalog.sources.get(metric.source) if metric else None
+    validated = isinstance(source, UnitSource) and source.population is not None
+    stopping: dict[str, Any] = {"policy": form.policy}
+    if looks := looks_in(drafted, catalog, weeks):
+        stopping["looks"] = list(looks)
+    return {
+        **{name: words[name] for name in ("slug", "title", "hypothesis", "mechanism", "owner")},
+        "source": metric.source if metric else "",
+        **{name: words[name] for name in ("unit", "layer", "audience")},
+        "variants": _variants(drafted),
+        "metrics": {
+            "primary": {"metric": form.metric, "minimum_effect": _amount(form.effect, form.scale)},
+            "guardrails": [
+                {"metric": one.metric, "margin": _amount(one.margin, one.scale)} for _, one in form.numbered
+            ],
+        },
+        "calendar": {
+            "first_day": drafted.first_day.isoformat(),
+            "last_day": (drafted.first_day + timedelta(days=WEEK * weeks - 1)).isoformat(),
+            "maturity_days": _maturity(form, catalog),
+        },
+        "analysis": {
+            "alpha": number(form.alpha),
+            "power": number(form.power),
+            "stopping": stopping,
+            **({"variance_reduction": {"method": form.cuped}} if form.cuped else {}),
+            **({} if validated else {"aa": {"waived": words["waived"]}}),
+        },
+        **({"baselines": dict(stated)} if stated else {}),
+    }
+
+
+def looks_in(drafted: Draft, catalog: Catalog, weeks: int) -> tuple[Any, ...]:
+    """Interim look days: those that were typed, else the end of every week after the first window has closed."""
+    if drafted.looks is not None or drafted.form.policy != Policy.GROUP_SEQUENTIAL.value:
+        return drafted.looks or ()
+    metric = catalog.metrics.get(drafted.form.metric)
+    closed = metric.window.to_day if metric and metric.window else 0
+    return tuple(day for day in range(WEEK, WEEK * weeks, WEEK) if day > closed)
+
+
+def typed_baselines(form: PlanForm) -> dict[str, dict[str, Any]]:
+    """Baselines that were typed, as a promise states them."""
+    rows = (
+        (form.metric, form.mean, form.std_dev),
+        *((one.metric, one.mean, one.std_dev) for _, one in form.numbered),
+    )
+    return {
+        metric: {name: number(text) for name, text in (("mean", mean), ("std_dev", spread)) if text}
+        for metric, mean, spread in rows
+        if metric and (mean or spread)
+    }
+
+
+def admitted(
+    drafted: Draft, catalog: Catalog, weeks: int, stated: Mapping[str, Any], *, today: date
+) -> tuple[Promise | None, tuple[Problem, ...]]:
+    """The promise as registration would read it, or every fault with the name of the field it belongs to."""
+    known = f"known: {', '.join(sorted(catalog.metrics))}"
+    blank = () if drafted.form.metric else (_fault("metric", "", "is empty", f"choose one; {known}"),)
+    text = write_yaml(document(drafted, catalog, weeks, words=STAND_INS, stated=stated))
+    try:
+        return admit(text, WHERE, catalog=catalog, today=today), (*drafted.faults, *blank)
+    except PromiseError as error:
+        told = (_named(problem, drafted.form) for problem in error.problems if not blank or not _about(problem))
+        return None, (*drafted.faults, *blank, *told)
+
+
+def _about(problem: Problem) -> bool:
+    """Whether a problem follows from a metric that was not chosen."""
+    return problem.field in ("source", "metrics.primary.metric") or problem.field.startswith("baselines.")
+
+
+PLACES: Mapping[str, str] = {
+    "metrics.primary.metric": "metric",
+    "metrics.primary.minimum_effect": "effect",
+    "analysis.alpha": "alpha",
+    "analysis.power": "power",
+    "analysis.stopping.policy": "policy",
+    "analysis.stopping": "looks",
+    "analysis.variance_reduction": "cuped",
+    "calendar.first_day": "first_day",
+    "calendar": "weeks",
+    "variants": "control",
+}
+"""Where the form asks for a field of the promise; the longest one that fits counts."""
+
+
+def _named(problem: Problem, form: PlanForm) -> Problem:
+    """The problem under the name of the form's field; under no name where the form does not ask for it."""
+    rows = [number for number, _ in form.numbered]
+    name = ""
+    if found := re.match(r"metrics\.guardrails\.(\d+)\.(metric|margin)", problem.field):
+        name = f"{'guardrail' if found[2] == 'metric' else 'margin'}_{rows[int(found[1])]}"
+    elif found := re.match(r"baselines\.(\w+)\.?(mean|std_dev)?", problem.field):
+        row = next((number for number, one in form.numbered if one.metric == found[1]), None)
+        name = (found[2] or "mean") + ("" if found[1] == form.metric or row is None else f"_{row}")
+    else:
+        fitting = [place for place in PLACES if f"{problem.field}.".startswith(f"{place}.")]
+        name = PLACES[max(fitting, key=len)] if fitting else ""
+    message = problem.message if name else f"{problem.field}: {problem.message}"
+    cure = "write digits, as in 0.02 or 2%" if problem.message == NOT_A_NUMBER else problem.cure
+    return Problem(where=WHERE, field=name, value=problem.value, message=message, cure=cure)
+
+
+def number(text: str) -> int | float | str:
+    """`2%` is 0.02, `1,200` is 1200; what is no number stays a text, for the promise's own reader to refuse."""
+    percent = _PERCENT.fullmatch(text.strip())
+    plain = (percent[1] if percent else text).strip()
+    plain = plain.replace(",", "") if _THOUSANDS.fullmatch(plain) else plain
+    try:
+        return float(f"{float(plain) / 100:.12g}") if percent else int(plain) if plain.isdigit() else float(plain)
+    except ValueError:
+        return text
+
+
+def _amount(text: str, scale: str) -> dict[str, Any]:
+    return {scale: number(text)} if text else {}
+
+
+def _variants(drafted: Draft) -> list[dict[str, Any]]:
+    count = drafted.treatments
+    names = ["treatment"] if count == 1 else [f"treatment-{place}" for place in range(1, count + 1)]
+    share = (1.0 - drafted.control) / count
+    return [
+        {"name": "control", "role": "control", "weight": drafted.control},
+        *({"name": name, "role": "treatment", "weight": share} for name in names),
+    ]
+
+
+def _maturity(form: PlanForm, catalog: Catalog) -> int:
+    """Days until the last unit's longest window has closed."""
+    named = (catalog.metrics.get(name) for name in (form.metric, *(one.metric for _, one in form.numbered)))
+    return max((metric.window.to_day for metric in named if metric and metric.window), default=0)
+
+
+def _day(text: str, name: str, otherwise: date, limits: tuple[date, date], faults: list[Problem]) -> date:
+    try:
+        found = date.fromisoformat(text) if text else otherwise
+    except ValueError:
+        faults.append(_fault(name, text, "is not a calendar day", "write it as YYYY-MM-DD, as in 2026-03-02"))
+        return otherwise
+    if limits[0] <= found <= limits[1]:
+        return found
+    faults.append(_fault(name, text, f"is not from {limits[0]} to {limits[1]}", "choose a day between these"))
+    return otherwise
+
+
+def _whole(text: str, name: str, least: int, most: int, faults: list[Problem]) -> int | None:
+    found = number(text) if text else None
+    if found is None or (isinstance(found, int) and least <= found <= most):
+        return found if isinstance(found, int) else None
+    faults.append(_fault(name, text, f"is not a whole number from {least} to {most}", "write it in digits"))
+    return None
+
+
+def _bounded(text: str, name: str, limits: tuple[float, float], cure: str, faults: list[Problem]) -> float | None:
+    found = number(text) if text else None
+    if found is None or (not isinstance(found, str) and limits[0] < found < limits[1]):
+        return None if found is None else float(found)
+    faults.append(_fault(name, text, f"is not a number between {limits[0]:g} and {limits[1]:,.0f}", cure))
+    return None
+
+
+def _fault(name: str, value: str, message: str, cure: str) -> Problem:
+    return Problem(where=WHERE, field=name, value=shown(value), message=message, cure=cure)
+
+
+def by_field(faults: tuple[Problem, ...]) -> dict[str, tuple[Problem, ...]]:
+    """Faults under their fields; those that belong to none stand under the empty name."""
+    return {name: tuple(one for one in faults if one.field == name) for name in {one.field for one in faults}}
