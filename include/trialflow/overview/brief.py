@@ -46,6 +46,8 @@ COMPARED = (
     "why_not",
     "role",
     "variance_reduction",
+    "segment_dimension",
+    "segment_value",
 )
 
 
@@ -77,6 +79,7 @@ BRIEF: Mapping[str, Callable[[Evidence], dict[str, Any]]] = {
     "completeness": _named("problems"),
     "aa": _named("rates", "rate", "metrics", "reason"),
     "secondary": _comparisons,
+    "segments": _comparisons,
     "shrinkage": _shrunken,
     "holdout": lambda evidence: {name: value for name, value in evidence.items() if name != "path"},
 }
