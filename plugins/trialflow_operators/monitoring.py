@@ -89,7 +89,9 @@ class MonitorOperator(TrialflowOperator):
         name_task(context, self.slug)
         with refusing():
             result = monitor(workspace(), self.slug, day_of(self.as_of))
-        announce(context, ANALYSIS_DUE, [partition_of(self.slug, day) for day in result.due])
+        # A retry cannot know whether the try before it got as far as this: it announces once more.
+        told = result.announced if context["ti"].try_number == 1 else ()
+        announce(context, ANALYSIS_DUE, [partition_of(self.slug, day) for day in result.due if day not in told])
         trouble = [name for name, status in result.statuses.items() if status in ("fail", "no_data")]
         name_task(context, f"{self.slug} ({', '.join(trouble)})" if trouble else self.slug)
         return result.statuses

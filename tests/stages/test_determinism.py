@@ -112,6 +112,13 @@ def test_two_processes_at_once_leave_the_same_record(begun: Workspace, in_order:
     assert kept(begun) == in_order
 
 
+def test_an_analysis_is_found_due_by_every_run_and_new_to_the_first_one_only(begun: Workspace) -> None:
+    first = monitor(begun, SLUG, CROSSED_ON)
+    again = monitor(begun, SLUG, CROSSED_ON)
+    assert (first.due, first.announced) == ((CROSSED_ON,), ())
+    assert (again.due, again.announced) == ((CROSSED_ON,), (CROSSED_ON,))
+
+
 def test_a_final_analysis_again_gives_the_same_decision_and_the_same_memo_bytes(begun: Workspace) -> None:
     assert monitor(begun, SLUG, CROSSED_ON).due == (CROSSED_ON,)
     first = analyse(begun, SLUG, CROSSED_ON)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
@@ -52,14 +52,22 @@ ENTRIES_AND_EXITS = frozenset(
 )
 
 
+ANNOUNCED_FOR = timedelta(hours=1)
+"""For how long the run that found an analysis due is trusted to have started it; after that it is announced again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitored:
-    """What a day's run has to say: each check's status, and the days on which a final analysis is due but not made."""
+    """What a day's run has to say: each check's status, and the days on which a final analysis is due but not made.
+
+    `announced` are those of them that another run found due less than ANNOUNCED_FOR ago, and has told.
+    """
 
     slug: str
     as_of: date
     statuses: dict[str, str] = field(default_factory=dict)
     due: tuple[date, ...] = ()
+    announced: tuple[date, ...] = ()
     skipped: str = ""
 
 
@@ -131,17 +139,33 @@ def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
             record.summary(as_of, summary.data_fingerprint, summary_document(summary))
             record.looks(look for result in results for look in result.looks)
             record.findings(findings.values())
-            for one in owed:
-                record.event(EventKind.ANALYSIS_DUE, one.as_of, detail={"why": one.why})
+            new = {
+                one.as_of
+                for one in owed
+                if record.event(EventKind.ANALYSIS_DUE, one.as_of, detail={"why": one.why})
+            }
             for message in messages:
                 record.intend(message)
         decided = {decision.as_of for decision in registry.decisions(slug)}
+        due = tuple(one.as_of for one in owed if one.as_of not in decided)
+        announced = _announced(registry, slug) - new
     return Monitored(
         slug=slug,
         as_of=as_of,
         statuses={name: finding.status.value for name, finding in sorted(findings.items())},
-        due=tuple(one.as_of for one in owed if one.as_of not in decided),
+        due=due,
+        announced=tuple(day for day in due if day in announced),
     )
+
+
+def _announced(registry: Registry, slug: str) -> set[date]:
+    """Days whose analysis was found due a short while ago: days run side by side need not start it once each."""
+    since = datetime.now(UTC) - ANNOUNCED_FOR
+    return {
+        event.as_of
+        for event in registry.events(slug)
+        if event.kind is EventKind.ANALYSIS_DUE and event.recorded_at is not None and event.recorded_at > since
+    }
 
 
 def _owed(registry: Registry, promise: Promise, findings: Mapping[str, Finding], as_of: date) -> tuple[Due, ...]:
