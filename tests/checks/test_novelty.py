@@ -86,6 +86,7 @@ def test_an_unexplained_fading_effect_fails_where_a_level_one_is_required() -> N
     assert finding.status is Status.FAIL
     assert finding.blocks
     assert finding.next_step
+    assert finding.evidence["fading"] == ["new"]
 
 
 def test_an_explained_one_warns_and_asks_for_nothing_more() -> None:
@@ -104,6 +105,7 @@ def test_a_growing_effect_warns_and_never_blocks() -> None:
     assert finding.status is Status.WARN
     assert not finding.blocks
     assert "grows" in finding.headline
+    assert finding.evidence["fading"] == []
 
 
 def test_where_less_is_better_a_rising_difference_fades() -> None:

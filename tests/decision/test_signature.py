@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -83,6 +83,11 @@ def test_a_follow_up_of_nobody_is_the_owners() -> None:
     assert parsed_follow_ups("Tidy up", owner="ada")[0] == (FollowUp(action="Tidy up", owner="ada"),)
 
 
+def test_a_day_in_the_place_of_the_person_is_a_day_and_nobody_s_name() -> None:
+    due = FollowUp(action="Tidy up", owner="ada", due=date(2026, 5, 4))
+    assert parsed_follow_ups("Tidy up; 2026-05-04", owner="ada") == ((due,), [])
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -91,6 +96,7 @@ def test_a_follow_up_of_nobody_is_the_owners() -> None:
         ("Tidy up; ada; in May", "'in May' is not a day"),
         ("Tidy up; ada; 2026-02-30", "'2026-02-30' is not a day"),
         ("Tidy up; then rest; ada", "'ada' is not a day"),
+        ("Tidy up; 2026-05-04", "who does it"),
     ],
 )
 def test_a_wrong_line_is_named_with_its_cure_and_the_others_are_kept(line: str, message: str) -> None:
@@ -107,6 +113,20 @@ def test_confirming_needs_no_reason_and_overriding_does() -> None:
     (problem,) = signature_problems(replace(OVERRIDE, rationale=""), FIRST)
     assert problem.field == "rationale"
     assert "HOLD where SHIP is recommended" in problem.message
+
+
+def test_a_day_that_looks_like_one_and_is_none_is_never_taken_for_a_person() -> None:
+    found, (problem,) = parsed_follow_ups("Tidy up; 2026-02-30", owner="ada")
+    assert found == ()
+    assert "'2026-02-30' is not a day" in problem.message
+
+
+def test_nothing_is_to_be_done_before_the_day_of_the_signature() -> None:
+    signed_on = SIGNATURE.signed_on
+    eve = FollowUp(action="Tidy up", owner="ada", due=signed_on - timedelta(days=1))
+    (problem,) = signature_problems(replace(SIGNATURE, follow_ups=(eve, replace(eve, due=signed_on))), FIRST)
+    assert problem.field == "follow_ups"
+    assert "'Tidy up' is due before the day of the signature" in problem.message
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:

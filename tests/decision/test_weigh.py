@@ -166,6 +166,14 @@ def test_what_may_be_signed_depends_on_what_can_be_read() -> None:
     assert choices(promise, replace(held, verdict=Verdict.EXTEND, hold_reason=None), found) == ()
 
 
+def test_harm_is_no_way_around_missing_evidence() -> None:
+    promise = guarded()
+    summary = world(promise, -6.0)
+    harmed, found = decided(promise, summary, completeness=finding("completeness", Status.FAIL))
+    assert harmed.verdict is Verdict.ROLLBACK
+    assert [str(one) for one in choices(promise, harmed, found)] == ["ROLLBACK new", "HOLD", "INVALID"]
+
+
 def test_harm_to_a_guardrail_rolls_back_a_benefit() -> None:
     decision, _ = decided(guarded(), world(guarded(), 6.0, latency=0.6))
     assert decision.verdict is Verdict.ROLLBACK
@@ -297,6 +305,19 @@ def test_a_required_novelty_check_must_speak(made: Finding | None, verdict: Verd
     decision, found = decided(promise, world(promise, 4.0), novelty=made)
     assert (decision.verdict, decision.hold_reason) == (verdict, reason)
     assert_cited(decision, found)
+
+
+def test_a_treatment_that_fades_holds_back_itself_alone_and_is_told_all_the_same() -> None:
+    promise = a_promise(planned=UNITS * 14, variants=THIRDS, **REQUIRED)
+    summary = world(promise, [6.0, 4.0])
+    one_fades = finding("novelty", Status.FAIL, fading=["one"])
+    decision, found = decided(promise, summary, novelty=one_fades)
+    assert (decision.verdict, decision.variant) == (Verdict.SHIP, "two")
+    assert decision.by_variant == {"one": "HOLD", "two": "SHIP"}
+    assert one_fades.headline in [reason.text for reason in decision.reasons]
+    assert_cited(decision, found)
+    both = finding("novelty", Status.FAIL, fading=["one", "two"])
+    assert decided(promise, summary, novelty=both)[0].hold_reason is HoldReason.NOVELTY
 
 
 def test_a_novelty_check_that_nobody_requires_need_not_speak() -> None:

@@ -134,6 +134,7 @@ def _finding(
             "metric": summary.metric,
             **{key: first.get(key) for key in ("estimate", "std_error", "p_value", "lower", "upper")},
             "variants": [change.document for change in changes],
+            "fading": [change.variant for change in fading_ones],
             "daily": daily,
             "cohort_units": [int(n) for n in summary.contrast.n],
             "early_days": policy.early_days,

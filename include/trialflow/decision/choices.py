@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from trialflow.checks.finding import Finding
 from trialflow.decision.decision import Decision
-from trialflow.decision.facts import facts, winning_segments
-from trialflow.decision.verdict import HoldReason, Verdict
+from trialflow.decision.facts import facts, missing_evidence, winning_segments
+from trialflow.decision.verdict import Verdict
 from trialflow.spec.promise import Promise
 
 
@@ -45,7 +45,7 @@ def choices(promise: Promise, decision: Decision, findings: Mapping[str, Finding
     if decision.verdict is Verdict.INVALID:
         return (first,)
     names = [variant.name for variant in promise.experiment.treatments]
-    readable = decision.hold_reason is not HoldReason.EVIDENCE_MISSING
+    readable = not missing_evidence(promise, findings)
     instead = [
         *(Choice(verdict=Verdict.SHIP, variant=name) for name in names if readable),
         *(_partial(promise, findings, names) if readable else ()),

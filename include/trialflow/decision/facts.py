@@ -45,7 +45,7 @@ def facts(promise: Promise, findings: Mapping[str, Finding], variant: str) -> Fa
         evidence_missing=bool(missing_evidence(promise, findings)),
         benefit_shown=_crossed(findings.get("effects"), variant),
         guardrails_shown=not rules.require_guardrails or _guarded(promise, findings.get("guardrails"), variant),
-        novelty_unexplained=_has(findings.get("novelty"), Status.FAIL),
+        novelty_unexplained=_fades(findings.get("novelty"), variant),
         # Segments are tested once, at the last look: on a day that a person chose, or that can be extended, they would be
         # tested without alpha. A crossing only on restated data needs a person: no segment is a way around that.
         segment_shown=rules.allow_partial and bool(segment) and not short and _is_last_look(findings.get("effects")),
@@ -89,6 +89,13 @@ def _is_last_look(effects: Finding | None) -> bool:
 def _is_harmed(finding: Finding | None, variant: str) -> bool:
     rows = finding.evidence.get("harmful", []) if finding else []
     return any(row["variant"] == variant for row in rows)
+
+
+def _fades(finding: Finding | None, variant: str) -> bool:
+    """Whether it is this treatment's effect that fades; a finding that names nobody speaks of all."""
+    return (
+        finding is not None and finding.status is Status.FAIL and variant in finding.evidence.get("fading", [variant])
+    )
 
 
 def _guarded(promise: Promise, finding: Finding | None, variant: str) -> bool:

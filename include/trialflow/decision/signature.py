@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +12,9 @@ from trialflow.decision.verdict import Verdict
 from trialflow.errors import Problem
 
 TEXT_LENGTH = 2000
-"""Characters of a rationale or an action: a reason is read in Slack and in the memo's first lines."""
+"""Characters of a rationale, an action or a name: a reason is read in Slack and in the memo's first lines."""
+LIKE_A_DAY = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
+"""What nobody is called: where it stands in a person's place, it was meant as the day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,13 @@ def signature_problems(signature: Signature, as_of: date) -> list[Problem]:
     if signature.signed_on < as_of:
         message = f"lies before the day that was analysed, {as_of}"
         problems.append(_problem("signed_on", str(signature.signed_on), message, "give the day of the answer"))
-    texts = [("rationale", signature.rationale), *(("follow_ups", one.action) for one in signature.follow_ups)]
+    for one in signature.follow_ups:
+        if one.due is not None and one.due < signature.signed_on:
+            message = f"{one.action[:40]!r} is due before the day of the signature, {signature.signed_on}"
+            cure = "give a later day, or leave out what is done"
+            problems.append(_problem("follow_ups", str(one.due), message, cure))
+    texts = [("rationale", signature.rationale), ("owner", signature.owner)]
+    texts += [("follow_ups", text) for one in signature.follow_ups for text in (one.action, one.owner)]
     for field, text in texts:
         if len(text) > TEXT_LENGTH:
             cure = f"say it in at most {TEXT_LENGTH} characters and link to the rest"
@@ -110,7 +119,7 @@ def signature_problems(signature: Signature, as_of: date) -> list[Problem]:
 def parsed_follow_ups(text: str, *, owner: str = "") -> tuple[tuple[FollowUp, ...], list[Problem]]:
     """Follow-ups from text, one a line as `what; who; YYYY-MM-DD`, and what is wrong with the lines.
 
-    The day may be left out; a line without a person belongs to `owner`.
+    The day may be left out; a line without a person belongs to `owner`, also one with a day in the person's place.
     """
     found: list[FollowUp] = []
     problems: list[Problem] = []
@@ -128,6 +137,8 @@ def _follow_up(field: str, line: str, owner: str) -> FollowUp | Problem:
     # From the right: an action may hold a semicolon of its own only when person and day follow it.
     parts = [part.strip() for part in line.rsplit(";", 2)]
     action, who, when = (*parts, "", "")[:3]
+    if not when and LIKE_A_DAY.fullmatch(who):
+        who, when = "", who
     form = "write: what; who; YYYY-MM-DD"
     if not action:
         return _problem(field, line.strip(), "does not say what is to be done", form)

@@ -12,7 +12,12 @@ from trialflow.decision.rules import PRECEDENCE, Rule, rule_for
 from trialflow.decision.verdict import HoldReason, Verdict
 from trialflow.spec.promise import Promise
 
-WARNINGS = ("srm_final", "adjustment", "lock", "harm")  # said whatever the verdict rests on
+TROUBLE = frozenset({Status.WARN, Status.FAIL})
+# Said whatever the verdict rests on. One treatment that fades does not hold back another, whose reader must know of it.
+WARNINGS: Mapping[str, frozenset[Status]] = {
+    **dict.fromkeys(("srm_final", "adjustment", "lock", "harm"), TROUBLE),
+    "novelty": frozenset({Status.FAIL}),
+}
 
 
 def weigh(promise: Promise, as_of: date, findings: Mapping[str, Finding]) -> Decision:
@@ -56,7 +61,7 @@ def _reasons(rule: Rule, findings: Mapping[str, Finding], missing: Sequence[str]
     made = [findings[name] for name in names if name in findings]
     warned = [findings[name] for name in WARNINGS if name in findings and name not in names]
     said = [one for one in made if one.status is not Status.NOT_APPLICABLE]
-    said += [one for one in warned if one.status in (Status.WARN, Status.FAIL)]
+    said += [one for one in warned if one.status in WARNINGS[one.check]]
     # A check that was never made cannot be cited; the sentence then stands on the first finding there is.
     ground = made[:1] or [findings[name] for name in sorted(findings)[:1]]
     return tuple(
