@@ -28,7 +28,7 @@ LATENCIES = (
     metric("slow_buy", "quantile", quantile=0.5, filter="name = 'buy'", **EVENTS),
     metric("slow_soon", "quantile", quantile=0.75, fact="deeds", window={"from_day": 1, "to_day": 2}, **EVENTS),
 )
-NAMES = ("n", "point", "lower", "upper", "lower_rank", "upper_rank")
+NAMES = ("n", "point", "lower", "upper", "lower_rank", "upper_rank", "distinct")
 
 
 def events_in_memory(world: World, promised: Promise, one: Metric, variant: str, as_of: date) -> list[list[float]]:

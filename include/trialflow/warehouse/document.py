@@ -26,6 +26,8 @@ def summary_document(summary: Summary) -> dict[str, Any]:
 def _quantile(found: MetricQuantile) -> dict[str, Any]:
     ranked = found.quantile
     arrays = {"n": ranked.n, "point": ranked.point, "lower": ranked.lower, "upper": ranked.upper}
+    if ranked.distinct is not None:
+        arrays["distinct"] = ranked.distinct
     listed = {name: [None if value != value else value for value in of.tolist()] for name, of in arrays.items()}
     return {"metric": found.metric, "probability": ranked.probability, "level": ranked.level, **listed}
 

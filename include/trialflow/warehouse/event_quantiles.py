@@ -24,6 +24,7 @@ from trialflow.warehouse.connections import Connections
 from trialflow.warehouse.facts import touched
 from trialflow.warehouse.increments import rounded
 from trialflow.warehouse.parts import layout
+from trialflow.warehouse.ranked import ranked
 from trialflow.warehouse.tables import Days, real, whole
 from trialflow.warehouse.units import Cells, enrolment, exposed_units, unit_source
 
@@ -55,19 +56,21 @@ def event_quantile(
     lower, upper = order_ranks(n, probability=probability, level=LEVEL, share_std_error=share_std_error)
     places = {arm: _places(n[arm], lower[arm], upper[arm]) for arm in samples}
     found = {
-        (int(arm), int(place)): float(value)
-        for arm, place, value in (connections.rows(name, ranks_query(each, places)) if places else [])
+        (int(arm), int(place)): (float(value), int(step))
+        for arm, place, value, step in (connections.rows(name, ranks_query(each, places)) if places else [])
     }
-    ends = [[found[arm, places[arm][side]] if arm in places else np.nan for arm in arms] for side in (0, 1)]
+    nothing = ((np.nan, 0), (np.nan, -1))
+    ends = [tuple(found[arm, place] for place in places[arm]) if arm in places else nothing for arm in arms]
     return QuantileSummary(
         probability=probability,
         level=LEVEL,
         n=n,
         point=rounded(np.asarray([samples[arm].point if arm in samples else np.nan for arm in arms])),
-        lower=rounded(np.asarray(ends[0])),
-        upper=rounded(np.asarray(ends[1])),
+        lower=rounded(np.asarray([low for (low, _), _ in ends])),
+        upper=rounded(np.asarray([high for _, (high, _) in ends])),
         lower_rank=lower,
         upper_rank=upper,
+        distinct=np.asarray([last - first + 1.0 for (_, first), (_, last) in ends]),
     )
 
 
@@ -96,13 +99,13 @@ def events_of(promise: Promise, metric: Metric, as_of: date, *, extended: bool =
 def points_query(each: sa.CTE, probability: float) -> sa.Select[Any]:
     """SQL: rows `arm, place, events, value`: the events next to the quantile's rank 1 + (events − 1) p."""
     e = each.c
-    ranked = sa.select(
+    counted = sa.select(
         e.arm,
         sa.func.row_number().over(partition_by=e.arm, order_by=e.value).label("place"),
         sa.func.count().over(partition_by=e.arm).label("events"),
         e.value,
     ).cte("ranked_events")
-    r = ranked.c
+    r = counted.c
     rank = 1 + (r.events - 1) * real(probability)
     near = sa.func.abs(r.place - rank) <= real(1.5)
     return sa.select(r.arm, r.place, r.events, r.value).where(near).order_by(r.arm, r.place)
@@ -124,16 +127,13 @@ def shares_query(each: sa.CTE, samples: dict[int, _Sample]) -> sa.Select[Any]:
 
 
 def ranks_query(each: sa.CTE, places: dict[int, tuple[int, int]]) -> sa.Select[Any]:
-    """SQL: rows `arm, place, value`: the events at the given ranks."""
-    e = each.c
-    place = sa.func.row_number().over(partition_by=e.arm, order_by=e.value)
-    ranked = sa.select(e.arm, place.label("place"), e.value).cte("ranked_events")
-    r = ranked.c
+    """SQL: rows `arm, place, value, step`: the events at the given ranks, `step` counts the different values before."""
+    r = ranked(each, "arm", name="ranked_events").c
     chosen = [
         sa.and_(r.arm == whole(arm), r.place.in_([whole(one) for one in sorted(set(ranks))]))
         for arm, ranks in places.items()
     ]
-    return sa.select(r.arm, r.place, r.value).where(sa.or_(sa.false(), *chosen)).order_by(r.arm, r.place)
+    return sa.select(r.arm, r.place, r.value, r.step).where(sa.or_(sa.false(), *chosen)).order_by(r.arm, r.place)
 
 
 def _with_a_value(metric: Metric) -> Metric:

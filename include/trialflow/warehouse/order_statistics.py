@@ -2,7 +2,8 @@
 
 Moments are not enough for a quantile and cannot be merged into one, so it is computed for few days only. The number of
 units in each variant is known from the first pass, hence the ranks that are asked for; units without facts have the value
-0 and take their place among the others.
+0 and take their place among the others. With each value comes how many different ones lie before it: between bounds with
+only a few values a test of quantiles has no number.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from trialflow.warehouse.event_quantiles import LEVEL, event_quantile
 from trialflow.warehouse.facts import totals, touched
 from trialflow.warehouse.increments import rounded
 from trialflow.warehouse.parts import layout
+from trialflow.warehouse.ranked import ranked
 from trialflow.warehouse.summary import EVERYBODY, MetricQuantile, MetricSummary
 from trialflow.warehouse.tables import Days, real, whole
 from trialflow.warehouse.units import Cells, enrolment, exposed_units, unit_source
@@ -39,16 +41,16 @@ def quantiles(
     """
     experiment = promise.experiment
     guarding = {guardrail.metric for guardrail in experiment.metrics.guardrails}
-    ranked = [
+    by_rank = [
         one
         for one in found
         if one.segment == EVERYBODY and promise.metrics[one.metric].kind is MetricKind.QUANTILE and len(one.moments.n)
     ]
     before = [day for day in experiment.look_days(extended=extended) if experiment.calendar.first_day <= day < as_of]
     path: list[MetricQuantile] = []
-    for day in (*(before if ranked else ()), as_of):
+    for day in (*(before if by_rank else ()), as_of):
         place = (day - experiment.calendar.first_day).days
-        own = {one.metric: one.moments.n[place] for one in ranked if day == as_of or one.metric in guarding}
+        own = {one.metric: one.moments.n[place] for one in by_rank if day == as_of or one.metric in guarding}
         path += _of_day(promise, own, day, connections, extended=extended)
     return tuple(path)
 
@@ -75,7 +77,9 @@ def _of_units(
     places = wanted_places(metrics, [counts[metric.name] for metric in metrics])
     statement = order_statistics(promise, metrics, as_of, places, extended=extended)
     rows = connections.rows(unit_source(promise).connection, statement) if places else []
-    values = {(int(metric), int(arm), int(place)): float(value) for metric, arm, place, value in rows}
+    values = {
+        (int(metric), int(arm), int(place)): (float(value), int(step)) for metric, arm, place, value, step in rows
+    }
     return [
         (metric.name, _summary(number, probability_of(metric), counts[metric.name], values))
         for number, metric in enumerate(metrics)
@@ -100,7 +104,10 @@ def wanted_places(metrics: Sequence[Metric], counts: Sequence[Floats]) -> Places
 def order_statistics(
     promise: Promise, metrics: tuple[Metric, ...], as_of: date, places: Places, *, extended: bool = False
 ) -> sa.Select[Any]:
-    """SQL: rows `metric, arm, place, value`: the per-unit values at the given ranks among all matured units."""
+    """SQL: rows `metric, arm, place, value, step`: the per-unit values at the given ranks among all matured units.
+
+    `step` counts the different values before this one.
+    """
     calendar = promise.experiment.calendar
     first = calendar.first_day
     facts = Days(origin=first, first=first, last=as_of, time_zone=calendar.time_zone)
@@ -122,15 +129,13 @@ def order_statistics(
         for number, metric in enumerate(metrics)
     ]
     each = (sa.union_all(*per_unit) if len(per_unit) > 1 else per_unit[0]).cte("each_unit")
-    place = sa.func.row_number().over(partition_by=(each.c.metric, each.c.arm), order_by=each.c.value)
-    ranked = sa.select(each.c.metric, each.c.arm, place.label("place"), each.c.value).cte("ranked_values")
-    r = ranked.c
+    r = ranked(each, "metric", "arm", name="ranked_values").c
     chosen = [
         sa.and_(r.metric == whole(metric), r.arm == whole(arm), r.place.in_([whole(one) for one in ranks]))
         for (metric, arm), ranks in places.items()
     ]
     return (
-        sa.select(r.metric, r.arm, r.place, r.value)
+        sa.select(r.metric, r.arm, r.place, r.value, r.step)
         .where(sa.or_(sa.false(), *chosen))
         .order_by(r.metric, r.arm, r.place)
     )
@@ -149,15 +154,18 @@ def _ranks(n: float, probability: float) -> tuple[float, float, float, float]:
 
 
 def _summary(
-    number: int, probability: float, counts: Floats, values: Mapping[tuple[int, int, int], float]
+    number: int, probability: float, counts: Floats, values: Mapping[tuple[int, int, int], tuple[float, int]]
 ) -> QuantileSummary:
     points, lows, highs = (np.full(counts.shape, np.nan) for _ in range(3))
+    distinct = np.zeros(counts.shape)
     for arm, n in enumerate(counts):
         if n <= 0:
             continue
-        below, above, low, high = (values[number, arm, int(rank)] for rank in _ranks(float(n), probability))
+        found = [values[number, arm, int(rank)] for rank in _ranks(float(n), probability)]
+        (below, _), (above, _), (low, first), (high, last) = found
         share = (float(n) - 1.0) * probability % 1.0
         points[arm], lows[arm], highs[arm] = below + share * (above - below), low, high
+        distinct[arm] = last - first + 1.0
     lower_rank, upper_rank = order_ranks(counts, probability=probability, level=LEVEL)
     return QuantileSummary(
         probability=probability,
@@ -168,4 +176,5 @@ def _summary(
         upper=rounded(highs),
         lower_rank=lower_rank,
         upper_rank=upper_rank,
+        distinct=distinct,
     )
