@@ -18,7 +18,15 @@ from trialflow.errors import NotDueError, WarehouseError
 from trialflow.memo import decision_memo
 from trialflow.registry import EventKind, Message, Registry
 from trialflow.spec.promise import Promise
-from trialflow.stages.monitoring import check_lock, enrolled, judged, missing_sources, observed, suppressed
+from trialflow.stages.monitoring import (
+    check_lock,
+    counts_extension,
+    enrolled,
+    judged,
+    missing_sources,
+    observed,
+    suppressed,
+)
 from trialflow.stages.novelty import check_novelty
 from trialflow.stages.portfolio import shrinkage
 from trialflow.stages.sign import signed_decision
@@ -129,13 +137,14 @@ def _checked(
     always.append(completeness(enrolled(registry, promise), summary))
     if split.finding.status is Status.FAIL:
         return [*always, *suppressed(promise, summary.as_of, "the split is broken")]
+    cohort = enrolled(registry, promise)
     return [
         *always,
         *judged(promise, summary, history),
         secondary(promise, summary),
         segments(promise, summary),
         varies(promise, summary),
-        check_novelty(workspace, promise, summary.as_of),
+        check_novelty(workspace, promise, cohort, summary.as_of, extended=counts_extension(cohort, summary, history)),
     ]
 
 

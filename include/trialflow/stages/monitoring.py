@@ -219,10 +219,7 @@ def with_groups(workspace: Workspace, promise: Promise, summary: Summary) -> Sum
 
 def _observed(workspace: Workspace, promise: Promise, as_of: date, history: History) -> Summary:
     summary = summarise(promise, as_of, workspace.connections)
-    if as_of <= promise.experiment.calendar.final_day():
-        return summary
-    # Whether there is an extension was settled by the units enrolled up to the regular last day.
-    if not _is_extended(promise, summary, history):
+    if not counts_extension(promise, summary, history):
         return summary
     longer = summarise(promise, as_of, workspace.connections, extended=True)
     regular = (promise.experiment.calendar.final_day() - promise.experiment.calendar.first_day).days + 1
@@ -252,6 +249,14 @@ def _as_it_was(found: MetricSummary, regular: Summary, *, days: int) -> MetricSu
         for name in ("n", "mean", "m2")
     }
     return replace(found, moments=JointMoments(**rows))
+
+
+def counts_extension(promise: Promise, summary: Summary, history: History) -> bool:
+    """Whether units of the extension count on the summary's day: after the regular final day of an extended experiment.
+
+    Whether there is an extension was settled by the units enrolled up to the regular last day.
+    """
+    return summary.as_of > promise.experiment.calendar.final_day() and _is_extended(promise, summary, history)
 
 
 def _is_extended(promise: Promise, summary: Summary, history: History) -> bool:

@@ -10,27 +10,46 @@ from trialflow.checks.novelty import not_applicable, novelty
 from trialflow.errors import NotSupportedError
 from trialflow.registry import Registry
 from trialflow.spec.promise import Promise
+from trialflow.stages.monitoring import counts_extension, enrolled
 from trialflow.stages.telling import alert_messages
-from trialflow.stages.workspace import Workspace, registered
+from trialflow.stages.workspace import Workspace, history_of, registered
 from trialflow.warehouse.lifetime import lifetime
+from trialflow.warehouse.summarise import summarise
 
 
 def watch_novelty(workspace: Workspace, slug: str, as_of: date) -> Finding:
     """Judge and record one experiment on one day."""
     with workspace.registry() as registry:
         promise = registered(registry, slug)
-        checked = check_novelty(workspace, promise, as_of)
+        cohort = enrolled(registry, promise)
+        extended = _counts_extension(workspace, registry, cohort, as_of)
+        checked = check_novelty(workspace, promise, cohort, as_of, extended=extended)
         record_novelty(registry, promise, checked.finding)
     return checked.finding
 
 
-def check_novelty(workspace: Workspace, promise: Promise, as_of: date) -> Checked:
-    """The finding, without recording it."""
+def _counts_extension(workspace: Workspace, registry: Registry, promise: Promise, as_of: date) -> bool:
+    calendar = promise.experiment.calendar
+    if not calendar.max_extension_days or as_of <= calendar.final_day():
+        return False
+    summary = summarise(promise, as_of, workspace.connections)
+    return counts_extension(promise, summary, history_of(registry, promise))
+
+
+def check_novelty(workspace: Workspace, promise: Promise, cohort: Promise, as_of: date, *, extended: bool) -> Checked:
+    """The finding, without recording it; `cohort` is the promise with the enrolment that a person's stop has left it.
+
+    `extended` lets units of the extension into the cohort.
+    """
     if promise.experiment.analysis.novelty.policy == "none":
         return not_applicable(promise, as_of, "the promise asks for no novelty check")
     try:
         summary = lifetime(
-            promise, promise.metrics[promise.experiment.metrics.primary.metric], as_of, workspace.connections
+            cohort,
+            promise.metrics[promise.experiment.metrics.primary.metric],
+            as_of,
+            workspace.connections,
+            extended=extended,
         )
     except NotSupportedError as reason:
         return not_applicable(promise, as_of, str(reason))
