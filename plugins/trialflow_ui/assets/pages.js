@@ -22,7 +22,7 @@
   }
 
   const charts = [...document.querySelectorAll("figure.chart[data-spec]")];
-  if (!charts.length || typeof vegaEmbed === "undefined") return;
+  if (!charts.length) return;
 
   const style = () => getComputedStyle(document.documentElement);
   const colour = (name) => style().getPropertyValue(`--${name}`).trim();
@@ -73,6 +73,10 @@
     }
   };
   const all = () => charts.forEach(draw);
-  all();
-  addEventListener("theme", all);
+  // The libraries are deferred scripts that stand after this one.
+  addEventListener("DOMContentLoaded", () => {
+    if (typeof vegaEmbed === "undefined") return;
+    all();
+    addEventListener("theme", all);
+  });
 })();

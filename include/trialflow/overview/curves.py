@@ -1,0 +1,160 @@
+"""Curves over days that no memo has: shares of the split, information so far, the power that was planned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from trialflow.memo.evidence import real, to_day
+from trialflow.memo.memo import EffectOverTime, Forest, Lifetime
+from trialflow.memo.words import day, fixed, percent
+from trialflow.overview.dossier import Dossier
+from trialflow.registry.overview import FindingKey
+from trialflow.spec.experiment import Policy
+
+FEW = 2  # days that make a line
+CLIP = 4.0  # times the typical interval: an interval that reaches further is cut at the edge of a forest
+FULL_HEIGHT_AFTER = 3  # a third of the days: the very wide first bounds run out of the picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One series; values in the unit of the axis."""
+
+    name: str
+    days: tuple[date, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Lines over days, with one level to compare with and days to mark. `stepped` holds a value until the next."""
+
+    key: str
+    title: str
+    alt: str
+    axis: str
+    lines: tuple[Line, ...]
+    levels: tuple[tuple[float, str], ...] = ()
+    marks: tuple[tuple[date, str], ...] = ()
+    stepped: bool = False
+
+
+def share_curves(dossier: Dossier) -> tuple[Curve, ...]:
+    """Each variant's share of all units so far, by day, beside the planned share of the last day."""
+    rows = sorted((one.as_of, dossier.told[one.row].numbers.get("observed")) for one in _of(dossier, "srm"))
+    known = [(at, seen) for at, seen in rows if isinstance(seen, Mapping) and sum(map(_count, seen.values())) > 0]
+    if len(known) < FEW:
+        return ()
+    names = [variant.name for variant in dossier.promise.experiment.variants]
+    lines = tuple(
+        Line(name=name, days=tuple(at for at, _ in known), values=tuple(_share(seen, name) for _, seen in known))
+        for name in names
+    )
+    ends = ", ".join(f"{line.name} {fixed(line.values[-1], 2)}%" for line in lines)
+    title = "Share of all units so far, by day"
+    return (
+        Curve(
+            key="shares",
+            title=title,
+            alt=f"{title}: on {day(known[-1][0])} {ends}.",
+            axis="Share of units (%)",
+            lines=lines,
+        ),
+    )
+
+
+def _count(value: object) -> float:
+    return real(value) or 0.0
+
+
+def _share(seen: Mapping[str, object], name: str) -> float:
+    return 100 * _count(seen.get(name)) / sum(map(_count, seen.values()))
+
+
+def _of(dossier: Dossier, check: str) -> list[FindingKey]:
+    return [key for key in dossier.log if key.check == check]
+
+
+def information_curve(dossier: Dossier) -> Curve | None:
+    """The share of the planned information that was reached, by day, with the planned looks."""
+    rows = sorted(
+        (one.as_of, real(dossier.told[one.row].numbers.get("fraction"))) for one in _of(dossier, "information")
+    )
+    known = [(at, 100 * value) for at, value in rows if value is not None]
+    if len(known) < FEW:
+        return None
+    experiment = dossier.promise.experiment
+    looks = () if experiment.analysis.stopping.policy is Policy.ALWAYS_VALID else experiment.look_days()
+    last_day, last = known[-1]
+    return Curve(
+        key="information",
+        title="Information reached, by day",
+        alt=f"Information reached by day: {percent(last / 100, 0)} of what was planned on {day(last_day)}.",
+        axis="Of the planned information (%)",
+        lines=(Line(name="information", days=tuple(at for at, _ in known), values=tuple(value for _, value in known)),),
+        levels=((100.0, "planned"),),
+        marks=tuple((at, f"look {number}") for number, at in enumerate(looks, start=1)),
+    )
+
+
+def planned_power_curve(dossier: Dossier) -> Curve | None:
+    """The power that registration foresaw for each last day."""
+    finding = dossier.newest.get("power")
+    rows = finding.evidence.get("power_by_day", ()) if finding else ()
+    known = [
+        (at, 100 * value)
+        for row in rows
+        if (at := to_day(row.get("day"))) and (value := real(row.get("power"))) is not None
+    ]
+    if len(known) < FEW:
+        return None
+    promised = 100 * dossier.promise.experiment.analysis.power
+    return Curve(
+        key="planned-power",
+        title="Power that was planned, by the day of the look",
+        alt=f"Planned power by day: {percent(known[-1][1] / 100, 0)} on {day(known[-1][0])}.",
+        axis="Power (%)",
+        lines=(
+            Line(name="planned power", days=tuple(at for at, _ in known), values=tuple(value for _, value in known)),
+        ),
+        levels=((promised, "promised"),),
+    )
+
+
+def effect_range(data: EffectOverTime | Lifetime) -> tuple[float, float]:
+    """Ends of an axis on which late bounds stand whole; the very wide first ones of an effect over time run out of it."""
+    values: list[float] = [0.0]
+    for path in data.paths:
+        start = len(path.days) // FULL_HEIGHT_AFTER if isinstance(data, EffectOverTime) else 0
+        for series in (path.estimate, path.lower, path.upper):
+            values += _finite(series[start:])
+    if isinstance(data, EffectOverTime) and data.minimum_effect is not None:
+        values.append(data.minimum_effect)
+    return _with_room(values)
+
+
+def forest_range(data: Forest) -> tuple[float, float]:
+    """Ends of an axis that holds zero and everything within a few times the typical interval."""
+    wide = sorted(max(abs(row.lower), abs(row.upper)) for row in data.rows)
+    typical = wide[len(wide) // 2] or 1.0
+    ends = _finite(end for row in data.rows for end in (row.lower, row.upper, row.margin))
+    return _with_room([0.0, *(end for end in ends if abs(end) <= CLIP * typical)])
+
+
+def split_range(p_values: Sequence[float | None], threshold: float | None) -> tuple[float, float]:
+    """Ends of a logarithmic axis of p-values; what is smaller than any number is drawn at its lower end."""
+    known = [value for value in (*p_values, threshold) if value is not None and value > 0]
+    return min(known, default=0.01) / 3, 1.0
+
+
+def _finite(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def _with_room(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    room = 0.1 * ((high - low) or 1.0)
+    return low - room, high + room

@@ -1,0 +1,186 @@
+"""One finding in full: what it says, its evidence as tables, its revisions, and the days beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from trialflow.checks.comparison import Comparison
+from trialflow.checks.finding import Finding, Status
+from trialflow.memo.build import labels
+from trialflow.memo.evidence import Evidence, real
+from trialflow.memo.memo import Table
+from trialflow.memo.sections.effect import decimals_for_estimate, relative_decimals, relative_text, scale, segment_name
+from trialflow.memo.sections.integrity import check_name
+from trialflow.memo.sections.metrics import outcome
+from trialflow.memo.words import NOT_AVAILABLE, percent, plain, significant, whole
+from trialflow.overview.dossier import Archive, effects_may_be_shown
+from trialflow.overview.log import EFFECTS
+from trialflow.spec.promise import Promise
+
+COMPARISONS = "comparisons"
+WIDEST = 12  # columns of a table; a row of more fields is told field by field
+HIDDEN = "Not shown: under a broken split or an invalid verdict, a difference between the variants says nothing."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One version of the finding: restated data make another."""
+
+    number: int
+    recorded_at: datetime
+    status: Status
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingPage:
+    """`hidden` says why the evidence is not shown, if it is not; `earlier` and `later` are days of the same check."""
+
+    promise: Promise
+    finding: Finding
+    name: str
+    labels: tuple[str, ...]
+    revision: int
+    revisions: tuple[Revision, ...]
+    tables: tuple[Table, ...]
+    hidden: str
+    earlier: date | None
+    later: date | None
+
+
+def finding_page(archive: Archive, slug: str, check: str, as_of: date, revision: int | None) -> FindingPage | None:
+    """The page of a finding; None where there is none. Raises UnknownExperimentError."""
+    promise = archive.promise(slug)
+    every = archive.finding(slug, check, as_of)
+    chosen = next((one for one in every if revision is None or one.revision == revision), None)
+    if chosen is None:
+        return None
+    hidden = HIDDEN if check in EFFECTS and not _may_be_shown(archive, slug) else ""
+    days = [key.as_of for key in archive.days_of(slug, check)]
+    return FindingPage(
+        promise=promise,
+        finding=chosen.finding,
+        name=check_name(check),
+        labels=labels(promise),
+        revision=chosen.revision,
+        revisions=tuple(
+            Revision(
+                number=one.revision,
+                recorded_at=one.recorded_at,
+                status=one.finding.status,
+                fingerprint=one.finding.fingerprint,
+            )
+            for one in every
+        ),
+        tables=() if hidden else evidence_tables(promise, chosen.finding),
+        hidden=hidden,
+        earlier=max((one for one in days if one < as_of), default=None),
+        later=min((one for one in days if one > as_of), default=None),
+    )
+
+
+def _may_be_shown(archive: Archive, slug: str) -> bool:
+    decisions = archive.decisions(slug, archive.events(slug))
+    return effects_may_be_shown(archive.newest_of(slug, "srm"), decisions[-1] if decisions else None)
+
+
+def evidence_tables(promise: Promise, finding: Finding) -> tuple[Table, ...]:
+    """All evidence: comparisons as memos write them, everything else by its shape."""
+    compared = Evidence.of([finding]).comparisons(finding.check)
+    rest = {name: value for name, value in finding.evidence.items() if name != COMPARISONS or not compared}
+    first = (_comparisons(promise, compared),) if compared else ()
+    return (*first, *_tables(rest, ""))
+
+
+def _comparisons(promise: Promise, rows: Sequence[Comparison]) -> Table:
+    return Table(
+        caption=f"Comparisons with {promise.experiment.control.name}, effects in each metric's own unit",
+        columns=(
+            "Metric", "Variant", "Among", "Units (control / variant)", "Control", "Variant level", "Effect", "Interval",
+            "Relative effect", "Outcome", "Method",
+        ),
+        rows=tuple(_compared(promise, one) for one in rows),
+    )  # fmt: skip
+
+
+def _compared(promise: Promise, one: Comparison) -> tuple[str, ...]:
+    how = scale(promise, one.metric)
+    decimals = how.decimals(one.lower, one.upper) if one.lower is not None else decimals_for_estimate(one, how)
+    level = real(one.level)
+    return (
+        one.metric,
+        one.variant,
+        segment_name(one),
+        f"{whole(one.n_control)} / {whole(one.n_treatment)}",
+        how.level(one.control, decimals),
+        how.level(one.treatment, decimals),
+        how.effect(one.estimate, decimals),
+        how.span(one.lower, one.upper, decimals) + (f" ({percent(level)})" if level is not None else ""),
+        relative_text(one, relative_decimals(one)),
+        outcome(one),
+        one.method,
+    )
+
+
+def _tables(value: Mapping[str, object], caption: str) -> Iterator[Table]:
+    """Fields of one value each in a table of their own, every list of rows and every deeper mapping in another."""
+    flat = [(words(name), cell(item)) for name, item in value.items() if not _is_deep(item)]
+    if flat:
+        yield Table(caption=caption or "Evidence", columns=("What", "Value"), rows=tuple(flat))
+    for name, item in value.items():
+        within = f"{caption}, {words(name)}" if caption else words(name).capitalize()
+        if isinstance(item, Mapping) and _is_deep(item):
+            yield from _tables(item, within)
+        elif _is_deep(item) and isinstance(item, Sequence):
+            yield from _rows(item, within)
+
+
+def _rows(items: Sequence[object], caption: str) -> Iterator[Table]:
+    rows = [item for item in items if isinstance(item, Mapping)]
+    names = list(dict.fromkeys(str(name) for row in rows for name in row))
+    if rows and len(names) <= WIDEST and not any(_is_deep(item) for row in rows for item in row.values()):
+        cells = tuple(tuple(cell(row.get(name)) for name in names) for row in rows)
+        yield Table(caption=caption, columns=tuple(words(name) for name in names), rows=cells)
+        return
+    for number, row in enumerate(rows, start=1):
+        yield from _tables(row, f"{caption} {_named(row) or number}")
+    others = [item for item in items if not isinstance(item, Mapping)]
+    if others:
+        yield Table(caption=caption, columns=("Value",), rows=tuple((cell(item),) for item in others))
+
+
+def _named(row: Mapping[str, object]) -> str:
+    return " ".join(str(row[name]) for name in ("metric", "variant", "day") if isinstance(row.get(name), str))
+
+
+def _is_deep(value: object) -> bool:
+    """Whether a value has no place in one cell."""
+    if isinstance(value, Mapping):
+        return bool(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return any(isinstance(item, Mapping | list) for item in value)
+    return False
+
+
+def words(name: object) -> str:
+    """A field's name as words; names of metrics and variants keep their own spelling."""
+    return plain(str(name)) if str(name).islower() else str(name)
+
+
+def cell(value: object) -> str:
+    """A JSON value as text: numbers with the digits that carry something."""
+    if value is None or value == "":
+        return NOT_AVAILABLE if value is None else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return whole(value)
+    if isinstance(value, float):
+        return whole(value) if value.is_integer() and abs(value) >= 1 else significant(value, 4)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {cell(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ", ".join(cell(item) for item in value) or "none"
+    return str(value)

@@ -1,0 +1,138 @@
+"""DAG runs of an experiment, from Airflow's metadata: the one module of the pages that reads Airflow's own tables.
+
+A run is about an experiment by its partition key ("slug" or "slug|day") or by its params; runs of daily monitoring are about
+all experiments of their day, each in a mapped task that is named after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.state import TaskInstanceState
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+DAILY = "daily_monitoring"
+ANALYSIS = "final_analysis"
+SIGN = "sign"
+KEYED = ("aa_validation", ANALYSIS, "novelty_decay", "quarterly_holdout", "retest", "rollout")
+MAPPED = ("monitor", "gate")
+MOST = 40
+NAME = re.compile(r"[\w.-]+")
+WAITING = (TaskInstanceState.AWAITING_INPUT, TaskInstanceState.DEFERRED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run: `day` is the day of the data where it is known, `link` an address inside Airflow's UI."""
+
+    dag: str
+    run: str
+    day: date | None
+    state: str
+    started: datetime | None
+
+    @property
+    def link(self) -> str:
+        """Where Airflow shows it."""
+        return f"/dags/{quote(self.dag, safe='')}/runs/{quote(self.run, safe='')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a run is about: one experiment, several, or none that is known."""
+
+    slug: str = ""
+    slugs: tuple[str, ...] = ()
+    day: date | None = None
+    known: bool = True
+
+
+class Runs:
+    """Airflow's runs, as seen by one request."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def of(self, slug: str, first: date, last: date) -> tuple[Run, ...]:
+        """Runs of an experiment that looks at the days from `first` to `last`, newest first. Two queries."""
+        keyed = or_(DagRun.partition_key == slug, DagRun.partition_key.startswith(f"{slug}|", autoescape=True))
+        own = self._found(DagRun.dag_id.in_(KEYED), keyed)
+        begin = datetime.combine(first + timedelta(days=1), datetime.min.time()).astimezone()
+        end = datetime.combine(last + timedelta(days=2), datetime.min.time()).astimezone()
+        daily = self._found(DagRun.dag_id == DAILY, DagRun.logical_date >= begin, DagRun.logical_date < end)
+        return (*own, *daily)
+
+    def signing(self, slug: str, as_of: date) -> str:
+        """Where Airflow asks for the signature under the verdict of a day; "" where no run waits. One query."""
+        waiting = (
+            select(DagRun.run_id)
+            .join(TaskInstance, (TaskInstance.dag_id == DagRun.dag_id) & (TaskInstance.run_id == DagRun.run_id))
+            .where(DagRun.dag_id == ANALYSIS, DagRun.partition_key == f"{slug}|{as_of}")
+            .where(TaskInstance.task_id == SIGN, TaskInstance.state.in_(WAITING))
+            .order_by(DagRun.run_after.desc())
+            .limit(1)
+        )
+        run = self._session.scalar(waiting)
+        return f"/dags/{ANALYSIS}/runs/{quote(run, safe='')}/tasks/{SIGN}/required_actions" if run else ""
+
+    def about(self, dag_id: str, run_id: str, task_id: str = "", map_index: int = -1) -> About:
+        """What a run, or one task of it, is about. Two queries at most."""
+        run = self._session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+        if run is None:
+            return About(known=False)
+        day = _day(run)
+        slug = (run.partition_key or "").partition("|")[0] or str((run.conf or {}).get("slug") or "")
+        if slug:
+            return About(slug=slug, day=day)
+        names = self._mapped(dag_id, run_id)
+        chosen = {name for task, index, name in names if task == task_id and index == map_index}
+        if len(chosen) == 1:
+            return About(slug=chosen.pop(), day=day)
+        return About(slugs=tuple(sorted({name for _, _, name in names})), day=day)
+
+    def _mapped(self, dag_id: str, run_id: str) -> list[tuple[str, int, str]]:
+        columns: tuple[Any, ...] = (TaskInstance.task_id, TaskInstance.map_index, TaskInstance.rendered_map_index)
+        query = select(*columns).where(
+            TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id, TaskInstance.map_index >= 0
+        )
+        return [
+            (task, index, found.group(0))
+            for task, index, name in self._session.execute(query)
+            if name and not name.isdigit() and (found := NAME.match(name))
+        ]
+
+    def _found(self, *conditions: Any) -> tuple[Run, ...]:
+        query = select(DagRun).where(*conditions).order_by(DagRun.run_after.desc()).limit(MOST)
+        return tuple(_runs(self._session.scalars(query).all()))
+
+
+def _runs(rows: Sequence[DagRun]) -> Iterable[Run]:
+    for row in rows:
+        yield Run(dag=row.dag_id, run=row.run_id, day=_day(row), state=str(row.state), started=row.start_date)
+
+
+def _day(run: DagRun) -> date | None:
+    """The day of the data: from the key, else the day before the run's date."""
+    _, _, text = (run.partition_key or "").partition("|")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    if run.dag_id != DAILY:
+        return None
+    when = run.logical_date or run.run_after
+    return when.date() - timedelta(days=1) if when else None
+
+
+def runs(session: SessionDep) -> Runs:
+    """A route's dependency."""
+    return Runs(session)
