@@ -2,8 +2,16 @@
 
 from fastapi import APIRouter
 
-from trialflow_ui.pages import assets, experiments, layers
+from trialflow_ui.pages import assets, experiment, experiments, finding, layers, memo, run
 
-ROUTERS: tuple[APIRouter, ...] = (assets.router, experiments.router, layers.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    assets.router,
+    experiments.router,
+    experiment.router,
+    finding.router,
+    memo.router,
+    run.router,
+    layers.router,
+)
 
 __all__ = ["ROUTERS"]
