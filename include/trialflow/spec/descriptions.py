@@ -70,7 +70,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "early_days": "length of the early window, days since first exposure",
         "late_days": "length of the late window, the end of the horizon",
         "horizon_days": "days a unit must have been observed to be part of the balanced cohort",
-        "alpha": "two-sided level of the test, between 0 and 0.5",
+        "alpha": "two-sided error rate over all days and treatments together, between 0 and 0.5",
         "explained": "why the team expects the effect to change, if it does",
     },
     "Analysis": {
