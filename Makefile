@@ -22,7 +22,7 @@ endif
 help: ## Explain every target
 	@echo "Trialflow: online experiments on an ML model, run by Airflow on this machine."
 	@echo
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo "First time? \`make demo\`, then open the address it prints. State lies below .trialflow/, packages below .venv/."
 	@echo "Settings: TRIALFLOW_PORT=8080 (another is chosen when it is taken), TRIALFLOW_ADMIN_PASSWORD (else made up and"
@@ -43,8 +43,8 @@ down: ## Stop the Airflow of this checkout, wherever it was started
 	@if [ -x $(BIN)/trialflow ]; then $(BIN)/trialflow down; else echo "nothing is running"; fi
 
 .PHONY: clean
-clean: down ## Stop, then remove what was recorded and downloaded: .trialflow, .venv and caches
-	rm -rf .trialflow $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis include/*.egg-info
+clean: down ## Stop, then remove what was recorded and downloaded: .trialflow, .trialflow-e2e, build, .venv and caches
+	rm -rf .trialflow .trialflow-e2e build $(VENV) $(BENCH) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis include/*.egg-info
 	find dags plugins include tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- Work on it ---------------------------------------------------------------------------------------------------
@@ -56,6 +56,11 @@ setup: $(DEVELOPMENT) ## Make .venv with the product, the tests' and the linters
 test: $(DEVELOPMENT) ## Run all tests (ARGS="-k srm" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: e2e
+e2e: $(DEVELOPMENT) ## Test the pages in a real browser before a real Airflow; pictures in .trialflow-e2e/ (minutes; PICTURES=1 renews the README's)
+	@$(BIN)/python -m tests.e2e.browser
+	@PYTHONPATH=include:plugins TRIALFLOW_PICTURES=$(PICTURES) $(BIN)/python -m pytest tests/e2e -p no:xdist -o timeout=1200 --capture=no $(ARGS)
+
 .PHONY: calibrate
 calibrate: $(DEVELOPMENT) ## Simulate how often every method errs; writes docs/calibration.md and its figure (a quarter of an hour; ARGS="daily" for some, ARGS=missing for new ones)
 	@PYTHONPATH=include $(BIN)/python -m tests.calibration $(ARGS)
@@ -63,6 +68,10 @@ calibrate: $(DEVELOPMENT) ## Simulate how often every method errs; writes docs/c
 .PHONY: bench
 bench: $(BENCH)/.installed ## Time the statistics beside other libraries; writes docs/benchmarks.md (minutes)
 	@PYTHONPATH=include:bench $(BENCH)/bin/python bench/run.py
+
+.PHONY: bench-pages
+bench-pages: $(DEVELOPMENT) ## Time the pages over 500 experiments of 90 days; writes docs/benchmarks.md (minutes, 1 GB below build/)
+	@PYTHONPATH=include:plugins $(BIN)/python -m bench.pages
 
 .PHONY: check
 check: $(DEVELOPMENT) ## Lint, format, types (strict) and floors

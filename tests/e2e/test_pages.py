@@ -1,0 +1,191 @@
+"""The Experiments pages as a person meets them: in Airflow's frame, in Debian's Chromium."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import PHONE, THEMES
+from tests.e2e.record import ASKED_ON, BROKEN, DAYS, HARMED, SHOWN, TO_SIGN
+from tests.e2e.ui import INSIDE, drawn, frame, inner, overflow, violations
+from trialflow.local.runs import SIGN, SIGNING, Runs, wait_until
+from trialflow_ui.pages import ROUTERS
+from trialflow_ui.render import NAVIGATION
+
+SHOWN_ON = DAYS[SHOWN]
+
+
+def served() -> frozenset[str]:
+    """Paths that the pages' routers declare."""
+    return frozenset(route.path for router in ROUTERS for route in router.routes)
+
+
+ADDRESSES = {
+    "/experiments/": "/experiments/",
+    "/experiments/{slug}": f"/experiments/{SHOWN}",
+    "/experiments/{slug}/findings/{check}/{as_of}": f"/experiments/{SHOWN}/findings/effects/{SHOWN_ON}",
+    "/layers/": "/layers/",
+    "/portfolio/": "/portfolio/",
+    "/plan/": "/plan/",
+    "/metrics/": "/metrics/",
+}
+
+
+def every_page() -> Iterator[str]:
+    """An address of every page there is."""
+    return (address for path, address in ADDRESSES.items() if path in served())
+
+
+def sections() -> list[tuple[str, str]]:
+    """What the pages' own navigation leads to, and is there."""
+    return [(name, called) for name, called in NAVIGATION if f"/{name}/" in served()]
+
+
+def test_the_entry_in_airflows_navigation_leads_to_the_list_and_from_there_to_every_page(window, picture):
+    page = window("/")
+    page.get_by_role("link", name="Experiments").first.click()
+    page.wait_for_url("**/plugin/experiments**")
+    expect(frame(page).get_by_role("heading", level=1)).to_have_text("Experiments")
+    for name, called in sections():
+        frame(page).get_by_role("navigation").get_by_role("link", name=called, exact=True).click()
+        expect(frame(page).locator('nav a[aria-current="page"]')).to_have_text(called)
+        expect(frame(page).get_by_role("heading", level=1)).not_to_be_empty()
+        page.wait_for_url(re.compile(rf"/plugin/experiments/trialflow/{name}"))
+
+
+def test_the_list_is_filtered_searched_and_cleared(window, picture):
+    page = window(f"{INSIDE}/experiments/")
+    rows = frame(page).locator("tbody tr")
+    expect(rows).to_have_count(len(DAYS))
+    frame(page).get_by_label("Owner").select_option("Pricing team")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text(HARMED)
+    expect(frame(page).get_by_label("Owner")).to_have_value("Pricing team")
+    frame(page).get_by_role("link", name="Clear").click()
+    expect(rows).to_have_count(len(DAYS))
+    frame(page).get_by_role("searchbox").fill("free trial")
+    frame(page).get_by_role("searchbox").press("Enter")
+    expect(rows).to_have_count(1)
+    frame(page).get_by_role("searchbox").fill("nothing of that name")
+    frame(page).get_by_role("searchbox").press("Enter")
+    expect(frame(page).get_by_role("heading", name="Nothing matches")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_list_shows_where_every_experiment_stands(window, picture, theme):
+    page = window(f"{INSIDE}/experiments/", theme=theme)
+    expect(frame(page).locator("tbody tr")).to_have_count(len(DAYS))
+    row = frame(page).locator("tr", has_text=BROKEN)
+    expect(row).to_contain_text("simulated")
+    expect(row).to_contain_text("not shown: the split is broken")
+    dark = inner(page).evaluate("() => getComputedStyle(document.body).backgroundColor")
+    assert (sum(int(part) for part in re.findall(r"\d+", dark)[:3]) < 3 * 80) == (theme == "dark")
+    picture(page, f"experiments-{theme}")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_an_experiment_opens_from_the_list_and_its_chart_tells_its_numbers(window, picture, theme):
+    if "/experiments/{slug}" not in served():
+        pytest.skip("the page of one experiment is not there yet")
+    page = window(f"{INSIDE}/experiments/", theme=theme)
+    frame(page).locator("tr", has_text=SHOWN).get_by_role("link").first.click()
+    page.wait_for_url(f"**/experiments/{SHOWN}")
+    drawn(page)
+    picture(page, f"experiment-{theme}")
+    chart = frame(page).locator("figure.chart[data-drawn=yes] .plot svg").first
+    chart.scroll_into_view_if_needed()
+    told = frame(page).locator(".tooltip")
+    box = chart.bounding_box()
+    for step in range(1, 60):
+        for height in (0.3, 0.45, 0.6):
+            page.mouse.move(box["x"] + box["width"] * step / 60, box["y"] + box["height"] * height)
+            if told.is_visible():
+                break
+        if told.is_visible():
+            break
+    expect(told).to_be_visible()
+    expect(told).not_to_be_empty()
+    picture(page, f"tooltip-{theme}")
+
+
+def test_a_link_to_airflow_leaves_the_frame(window, picture):
+    if "/experiments/{slug}" not in served():
+        pytest.skip("the page of one experiment is not there yet")
+    page = window(f"{INSIDE}/experiments/{TO_SIGN}")
+    link = frame(page).locator("a[data-airflow][href*='/dags/']").first
+    there = link.get_attribute("href")
+    link.click()
+    page.wait_for_url(f"**{there.partition('?')[0]}**")
+    expect(page.locator("iframe")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("address", every_page())
+def test_axe_finds_nothing_serious(window, picture, address, theme):
+    page = window(f"{INSIDE}{address}", theme=theme)
+    drawn(page)
+    picture(page)
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("address", every_page())
+def test_a_phone_needs_no_scrolling_to_the_side(window, picture, address):
+    page = window(f"{INSIDE}{address}", size=PHONE)
+    drawn(page)
+    picture(page)
+    assert overflow(page) <= 0
+
+
+def test_the_keyboard_is_enough(window, picture):
+    page = window(f"{INSIDE}/experiments/")
+    document = inner(page)
+    frame(page).locator("body").focus()
+    document.evaluate("() => document.querySelector('a.skip').focus()")
+    expect(frame(page).locator("a.skip")).to_be_focused()
+    expect(frame(page).locator("a.skip")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        place = document.evaluate("() => document.activeElement.closest('tbody') && document.activeElement.href")
+        if place:
+            break
+    assert place, "Tab does not lead into the list"
+    outline = document.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none"
+    picture(page)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/experiments/[a-z0-9_]+"))
+
+
+def test_a_decision_is_signed_in_airflow_and_the_list_says_so(window, picture, airflow, workspace):
+    page = window(f"{INSIDE}/experiments/")
+    row = frame(page).locator("tr", has_text=TO_SIGN)
+    expect(row).to_contain_text("to be signed")
+    (asked,) = Runs(airflow.rest).sign_offs()
+    page.goto(f"/dags/{SIGNING}/runs/{asked.run}/tasks/{SIGN}/required_actions")
+    expect(page.get_by_text(asked.options[0]).first).to_be_visible()
+    picture(page, "sign-off")
+    page.get_by_label(re.compile("Rationale")).first.fill("Players come back less often.")
+    page.get_by_role("button", name=asked.options[0]).click()
+
+    def signed() -> bool:
+        with workspace.registry() as registry:
+            return any(one.kind == "signed" for one in registry.events(TO_SIGN))
+
+    wait_until(signed, lambda: None, timeout=300.0, what="the signature")
+    with workspace.registry() as registry:
+        (event,) = (one for one in registry.events(TO_SIGN) if one.kind == "signed")
+    assert (event.by, event.as_of) == ("admin", ASKED_ON)
+    page.goto(f"{INSIDE}/experiments/")
+    expect(frame(page).locator("tr", has_text=TO_SIGN)).not_to_contain_text("to be signed")
+
+
+def test_a_person_who_is_not_logged_in_is_asked_to(browser, airflow):
+    context = browser.new_context(base_url=airflow.place.url)
+    page = context.new_page()
+    page.goto("/trialflow/experiments/")
+    assert "/auth/login" in page.url
+    context.close()
