@@ -77,9 +77,9 @@ def test_a_plan_without_an_effect_is_refused(effect: float) -> None:
 
 @pytest.mark.parametrize("information", [[3.0, 2.0, 1.0], [], [[1.0, 2.0, 3.0]]])
 def test_information_that_falls_is_refused(information: list[float]) -> None:
-    with pytest.raises(StatisticsError, match="does not fall"):
+    with pytest.raises(StatisticsError, match=r"must not fall|list of looks"):
         futility_bounds(2.0, information, effect=1.5, power=0.8)
-    with pytest.raises(StatisticsError, match="does not fall"):
+    with pytest.raises(StatisticsError, match=r"must not fall|list of looks"):
         futility_design(information, alpha=0.025, power=0.9)
 
 

@@ -220,9 +220,10 @@ def _seconds_for_a_month() -> float:
     return time.perf_counter() - start
 
 
-def test_a_fraction_that_falls_spends_nothing_twice() -> None:
-    bound = boundaries([1.0, 2.0, 3.0], fractions=[0.5, 0.2, 1.0], alpha=0.05)
-    assert bound.alpha_spent.tolist() == sorted(bound.alpha_spent.tolist())
-    assert not bound.z[1] < np.inf
-    exits = exit_probabilities(bound.z, [1.0, 2.0, 3.0])
-    assert (exits.upper + exits.lower).sum() == pytest.approx(0.05, abs=1e-6)
+def test_looks_that_fall_are_no_plan() -> None:
+    with pytest.raises(StatisticsError, match=r"information = \[1.0, 0.5\] must not fall"):
+        boundaries([1.0, 0.5], alpha=0.05)
+    with pytest.raises(StatisticsError, match=r"fractions = .* must not fall"):
+        boundaries([1.0, 2.0, 3.0], fractions=[0.5, 0.2, 1.0], alpha=0.05)
+    with pytest.raises(StatisticsError, match="must not fall"):
+        inflation([1.0, 0.5], alpha=0.05, power=0.8)

@@ -63,3 +63,8 @@ def test_its_minimum_is_below_alpha_as_often_as_alpha_says() -> None:
 def test_a_single_look_must_say_how_far_it_is() -> None:
     with pytest.raises(StatisticsError, match="fractions"):
         repeated_p_values([2.0], [1.0])
+
+
+def test_fractions_that_fall_would_spend_twice_and_are_refused() -> None:
+    with pytest.raises(StatisticsError, match=r"fractions = .* must not fall"):
+        repeated_p_values([1.0, 2.0, 2.5], [1.0, 2.0, 3.0], fractions=[0.5, 0.2, 1.0])

@@ -32,6 +32,13 @@ def not_negative(name: str, value: ArrayLike) -> Floats:
     return array
 
 
+def not_falling(name: str, value: Floats) -> Floats:
+    """`value` (look,) if no look has less than the one before; raises StatisticsError otherwise."""
+    if np.any(np.diff(value) < 0.0):
+        raise StatisticsError(f"{name} = {value.tolist()!r} must not fall from look to look")
+    return value
+
+
 def one_or_two(name: str, value: int) -> int:
     """`value` if it is 1 or 2; raises StatisticsError otherwise."""
     if value not in (1, 2):

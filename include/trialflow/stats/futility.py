@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from trialflow.errors import StatisticsError
-from trialflow.stats.arguments import open_share, positive
+from trialflow.stats.arguments import not_falling, open_share, positive
 from trialflow.stats.group_sequential import NEGLIGIBLE_ALPHA, boundaries, continued
 from trialflow.stats.moments import Floats
 from trialflow.stats.power import drift
@@ -70,8 +70,7 @@ def futility_bounds(
     at = _looks("information", information)
     upper = _one_each("efficacy_z", efficacy_z, at)
     time = at / at[-1] if fractions is None else _one_each("fractions", fractions, at)
-    if np.any(np.diff(time) < 0.0):
-        raise StatisticsError(f"fractions = {time.tolist()!r} must not fall from look to look")
+    not_falling("fractions", time)
     beta = alpha_spent(spending, time, 1.0 - open_share("power", power), 1, parameter=parameter)
     if np.isnan(upper).any():
         raise StatisticsError(f"efficacy_z = {upper.tolist()!r} must be numbers")
@@ -119,9 +118,9 @@ def futility_design(
 
 def _looks(name: str, value: ArrayLike) -> Floats:
     at = np.atleast_1d(positive(name, value))
-    if at.ndim != 1 or not at.size or np.any(np.diff(at) < 0.0):
-        raise StatisticsError(f"{name} = {value!r} must be a list of looks, not empty, that does not fall")
-    return at
+    if at.ndim != 1 or not at.size:
+        raise StatisticsError(f"{name} = {value!r} must be a list of looks, not empty")
+    return not_falling(name, at)
 
 
 def _one_each(name: str, value: ArrayLike, looks: Floats) -> Floats:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from trialflow.errors import StatisticsError
-from trialflow.stats.arguments import one_or_two, open_share, positive
+from trialflow.stats.arguments import not_falling, one_or_two, open_share, positive
 from trialflow.stats.contrast import masked
 from trialflow.stats.fixed_horizon import SMALLEST_TAIL
 from trialflow.stats.moments import Bools, Floats
@@ -99,12 +99,13 @@ def boundaries(
     `fractions` (look,) is the spending time of each look (share of the planned information, capped at 1); it defaults
     to information / last information. Over-running: the last fraction is 1 whatever the information. Under-running:
     set the last fraction to 1 to spend what is left. `parameter` is that of the spending family. Raises StatisticsError
-    as `next_boundary` and `alpha_spent` do.
+    as `next_boundary` and `alpha_spent` do, and for information or fractions that fall: a plan has none (a look whose
+    information turns out smaller than the last one's goes to `next_boundary`).
     """
-    at = np.atleast_1d(positive("information", information))
+    at = not_falling("information", np.atleast_1d(positive("information", information)))
     time = at / at[-1] if fractions is None else np.broadcast_to(np.asarray(fractions, dtype=np.float64), at.shape)
+    not_falling("fractions", time)
     spent = alpha_spent(spending, time, alpha, one_or_two("sides", sides), parameter=parameter)
-    spent = np.maximum.accumulate(spent)  # what a look has spent stays spent, should a later fraction fall below it
     return Boundaries(z=spending_boundary(at, spent, sides), alpha_spent=spent)
 
 

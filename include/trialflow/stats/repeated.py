@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import log_ndtr
 
 from trialflow.errors import StatisticsError
-from trialflow.stats.arguments import one_or_two, positive
+from trialflow.stats.arguments import not_falling, one_or_two, positive
 from trialflow.stats.fixed_horizon import SMALLEST_TAIL
 from trialflow.stats.group_sequential import spending_boundary
 from trialflow.stats.moments import Floats
@@ -46,7 +46,7 @@ def repeated_p_values(
     Jennison & Turnbull (JRSS B 51, 1989). `fractions` (look,) is the spending time, as for `boundaries`; the looks may be
     the first few of a longer plan, whose fractions must then be given. Upper side in one-sided designs. 1 where no level
     up to .99 rejects; 1 too where `z` is NaN, since a look without a number is no evidence. Raises StatisticsError as
-    `boundaries` does.
+    `boundaries` does, but takes information that fell as `next_boundary` does.
     """
     at = np.atleast_1d(positive("information", information))
     score = np.broadcast_to(np.asarray(z, dtype=np.float64), at.shape)
@@ -54,6 +54,7 @@ def repeated_p_values(
     if fractions is None and len(at) == 1:
         raise StatisticsError("fractions must be given for a single look: without them it counts as the last one")
     time = at / at[-1] if fractions is None else np.broadcast_to(np.asarray(fractions, dtype=np.float64), at.shape)
+    not_falling("fractions", time)
 
     def level(look: int) -> float:
         def excess(log_alpha: float) -> float:
