@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.stages.conftest import Lakes
-from tests.stages.ramps import KEY, START, day, fill_with, happened, ramp_world, rollout_promise, signed
+from tests.stages.ramps import KEY, START, day, fill_with, happened, live, ramp_world, rollout_promise, signed
+from tests.stages.test_restated import restate
 from tests.stages.worlds import FINAL, LAST, SLUG, TODAY, begin, days, fill, promise, shop, world
 from trialflow.checks.finding import Status
 from trialflow.decision import Verdict
+from trialflow.errors import NothingToSignError
 from trialflow.registry import EventKind, Stage
 from trialflow.simulation import Arm, Change, Loss
 from trialflow.stages.final_analysis import analyse
@@ -104,6 +108,57 @@ def test_an_extension_is_no_end(tmp_path: Path, lakes: Lakes) -> None:
     assert roll_out(workspace, SLUG, FINAL).steps == ()
     with workspace.registry() as registry:
         assert registry.life(SLUG, FINAL).stage is Stage.RUNNING
+
+
+def test_what_was_rolled_back_is_neither_signed_nor_ramped_again(tmp_path: Path) -> None:
+    harmful = Change(variant="treatment", behaviour="complaint", absolute=0.35)
+    space = signed(begin(fill_with(shop(tmp_path), ramp_world(changes=(harmful,))), rollout_promise()))
+    live(space, 1, 2, 3, 4)
+    assert happened(space)[-2][0] == "rolled_back"  # beside the step that begins on that day
+    before = happened(space)
+    restate(space, effect=0.26)
+    assert analyse(space, SLUG, FINAL).created
+    with pytest.raises(NothingToSignError, match="was rolled back"):
+        sign(space, SLUG, FINAL, verdict=Verdict.SHIP, by="bob", signed_on=day(8))
+    # A signature that was given in time, and whose rollout comes too late.
+    with space.registry() as registry, registry.append(SLUG) as record:
+        (first,) = [event for event in registry.events(SLUG) if event.kind is EventKind.SIGNED]
+        decision = registry.decisions(SLUG)[-1].fingerprint
+        late = dict(first.detail) | {"decision": decision, "signed_on": day(8).isoformat()}
+        record.event(EventKind.SIGNED, FINAL, key=decision, detail=late, by="bob")
+    assert roll_out(space, SLUG, FINAL).note == "rolled back: nothing follows"
+    assert happened(space) == before
+
+
+def test_a_ramp_under_way_goes_back_where_another_signature_does_not_ship(tmp_path: Path) -> None:
+    space = signed(begin(fill_with(shop(tmp_path), ramp_world()), rollout_promise()))
+    live(space, 1, 2, 3)
+    restate(space, effect=0.0)
+    assert analyse(space, SLUG, FINAL).decision.verdict is Verdict.HOLD
+    sign(space, SLUG, FINAL, verdict=Verdict.HOLD, by="bob", signed_on=day(4))
+    assert roll_out(space, SLUG, FINAL).note == "control for everybody"
+    roll_out(space, SLUG, FINAL)
+    assert happened(space)[-1][:2] == ("rolled_back", 4)
+    with space.registry() as registry:
+        assert registry.life(SLUG, date.max).stage is Stage.ROLLED_BACK
+        (back,) = [event for event in registry.events(SLUG) if event.kind is EventKind.ROLLED_BACK]
+    assert back.detail["variant"] == "treatment"
+
+
+def test_a_signature_that_confirms_the_ramp_begins_nothing_anew(tmp_path: Path) -> None:
+    space = signed(begin(fill_with(shop(tmp_path), ramp_world()), rollout_promise()))
+    live(space, 1, 2, 3)
+    restate(space, effect=0.26)
+    fill(space, ramp_world())
+    assert analyse(space, SLUG, FINAL).created
+    sign(space, SLUG, FINAL, verdict=Verdict.SHIP, by="bob", signed_on=day(3))
+    assert roll_out(space, SLUG, FINAL).steps[0] == (START, 0.1)
+    live(space, 4)
+    assert [one for one in happened(space) if one[0] == "rollout_step"] == [
+        ("rollout_step", 1, "1"),
+        ("rollout_step", 3, "2"),
+        ("rollout_step", 5, "3"),
+    ]
 
 
 def test_of_a_replay_nothing_is_rolled_out_and_nobody_calls_it_launched(tmp_path: Path, lakes: Lakes) -> None:

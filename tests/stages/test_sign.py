@@ -154,6 +154,15 @@ def test_what_was_withdrawn_or_never_analysed_is_not_signed(analysed: Workspace)
         answer(analysed)
 
 
+def test_an_older_verdict_is_not_signed_where_a_later_day_knows_more(analysed: Workspace) -> None:
+    analyse(analysed, SLUG, FINAL)
+    with pytest.raises(NothingToSignError, match=f"analysed again as of {FINAL}"):
+        answer(analysed)
+    assert answer(analysed, Verdict.HOLD, FINAL, rationale="No servers.").created
+    with pytest.raises(NothingToSignError, match="sign that verdict"):
+        answer(analysed)
+
+
 def test_a_replay_is_signed_on_its_own_day_and_life_on_the_promises_clock(analysed: Workspace) -> None:
     with analysed.registry() as registry:
         live = registered(registry, SLUG)

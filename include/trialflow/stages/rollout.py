@@ -7,14 +7,15 @@ from datetime import date
 
 from trialflow.checks.finding import Finding, Status
 from trialflow.decision import Decision, Verdict
-from trialflow.registry import EventKind
+from trialflow.registry import EventKind, Registry, Stage, since_reopening
 from trialflow.registry.writer import Writer
 from trialflow.spec.promise import Promise
-from trialflow.stages.ramp import RAMPED, Plan, is_rolled_out, plan_of
+from trialflow.stages.ramp import RAMPED, Plan, is_rolled_out
 from trialflow.stages.sign import signed_decision
-from trialflow.stages.watch import replay, step_event
+from trialflow.stages.watch import UNDER_WAY, replay, signed_plan, step_event
 from trialflow.stages.workspace import Workspace, registered
 
+OVER = (Stage.ROLLED_BACK, Stage.RETIRED)
 NOTHING_ROLLED_OUT = "Replay of past data: nothing was rolled out, so the ramp stands as a plan and is not judged."
 
 
@@ -32,7 +33,8 @@ def roll_out(workspace: Workspace, slug: str, as_of: date) -> Rollout:
     """Record what follows the signed decision of `as_of`. Nothing follows an unsigned one.
 
     Nothing is switched by this: the record says which share gets the winner from which day, for people and flag systems.
-    The ramp of a replay lies in the past when it is signed, so all its days are judged at once.
+    What was rolled back or retired is not ramped again, whatever is signed; a ramp under way goes back where another
+    signature does not ship. The ramp of a replay lies in the past when it is signed, so all its days are judged at once.
     """
     with workspace.registry() as registry:
         promise = registered(registry, slug)
@@ -43,20 +45,30 @@ def roll_out(workspace: Workspace, slug: str, as_of: date) -> Rollout:
         if decision.signature is None:
             note = "extended: nothing follows yet" if verdict is Verdict.EXTEND else "not signed: nothing follows"
             return Rollout(slug=slug, verdict=verdict.value, note=note)
-        plan = plan_of(promise, decision.signature)
+        plan = signed_plan(registry, promise, until=decision.signature)
+        stage = registry.life(slug, date.max).stage
+        if stage in OVER:
+            return Rollout(slug=slug, verdict=verdict.value, note=f"{stage.value.replace('_', ' ')}: nothing follows")
+        serving = _serving(registry, slug) if stage in UNDER_WAY else ""
         with registry.append(slug) as record:
-            note = _follow(record, promise, decision, plan)
+            note = _follow(record, promise, decision, plan, serving)
     if plan is not None and is_rolled_out(promise) and promise.experiment.replay:
         done = replay(workspace, slug)
         note = done.headline or done.skipped
     return Rollout(slug=slug, verdict=verdict.value, steps=plan.days() if plan else (), note=note)
 
 
-def _follow(record: Writer, promise: Promise, decision: Decision, plan: Plan | None) -> str:
+def _serving(registry: Registry, slug: str) -> str:
+    """The variant that a ramp under way gives to its share."""
+    steps = [event for event in since_reopening(registry.events(slug)) if event.kind is EventKind.ROLLOUT_STEP]
+    return str(steps[-1].detail["variant"]) if steps else ""
+
+
+def _follow(record: Writer, promise: Promise, decision: Decision, plan: Plan | None, serving: str) -> str:
     """Record what the verdict asks for; returns it in words."""
     verdict, day = decision.final_verdict, decision.signature.signed_on if decision.signature else decision.as_of
-    if verdict is Verdict.ROLLBACK:
-        record.event(EventKind.ROLLED_BACK, day, detail={"variant": decision.final_variant})
+    if verdict is Verdict.ROLLBACK or (serving and verdict not in RAMPED):
+        record.event(EventKind.ROLLED_BACK, day, detail={"variant": decision.final_variant or serving})
         return "control for everybody"
     if verdict not in RAMPED:
         record.event(EventKind.RETIRED, day, detail={"verdict": verdict.value})

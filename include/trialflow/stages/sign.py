@@ -119,10 +119,21 @@ def to_sign(registry: Registry, slug: str, as_of: date) -> Decision:
     if as_of < registry.promise(slug).calendar.first_day:
         message = f"{slug} was begun anew after {as_of}: its former verdict is not signed any more"
         raise NothingToSignError(message)
-    if registry.life(slug, date.max).stage is Stage.RETIRED:
-        message = f"{slug} is retired: its verdict of {as_of} is not signed any more"
+    if message := _too_late(registry, slug, as_of):
         raise NothingToSignError(message)
     return decision
+
+
+OVER = {Stage.RETIRED: "is retired", Stage.ROLLED_BACK: "was rolled back"}
+
+
+def _too_late(registry: Registry, slug: str, as_of: date) -> str:
+    """Why a verdict is not signed any more: the life is over, or a later day knows more; empty where it may be."""
+    stage = registry.life(slug, date.max).stage
+    if stage in OVER:
+        return f"{slug} {OVER[stage]}: its verdict of {as_of} is not signed any more"
+    latest = max(one.as_of for one in registry.decisions(slug))
+    return f"{slug} was analysed again as of {latest}: sign that verdict, which knows more" if latest > as_of else ""
 
 
 def signing_day(promise: Promise, as_of: date, answered_at: datetime) -> date:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from itertools import takewhile
 
 from trialflow.checks.finding import Finding, Status
 from trialflow.checks.rollout import baseline_of
@@ -69,14 +70,25 @@ class DayRecord:
     again: bool = False
 
 
-def signed_plan(registry: Registry, promise: Promise) -> Plan | None:
-    """The ramp of the latest signature; None where nothing is ramped.
+def signed_plan(
+    registry: Registry, promise: Promise, *, before: date = date.max, until: Signature | None = None
+) -> Plan | None:
+    """The ramp of the latest signature, of those given before a day or up to one; None where nothing is ramped.
 
-    What was signed goes on, also when restated data ask for a new signature meanwhile: a running ramp is never unwatched.
+    What was signed goes on, also when restated data ask for a new signature meanwhile: a running ramp is never unwatched. A
+    signature that confirms what is ramped already begins nothing anew: whoever has the winner keeps it.
     """
     events = since_reopening(registry.events(promise.slug))
-    signed = [event for event in events if event.kind is EventKind.SIGNED]
-    return plan_of(promise, Signature.from_document(signed[-1].detail)) if signed else None
+    given = [Signature.from_document(event.detail) for event in events if event.kind is EventKind.SIGNED]
+    given = [one for one in given if one.signed_on < before]
+    if until in given:
+        given = given[: given.index(until) + 1]
+    same = list(takewhile(lambda one: _ramped(one) == _ramped(given[-1]), reversed(given)))
+    return plan_of(promise, same[-1]) if same else None
+
+
+def _ramped(signature: Signature) -> tuple[str, str, str]:
+    return signature.verdict, signature.variant, signature.segment
 
 
 def plan_on(registry: Registry, promise: Promise, as_of: date) -> Plan | None:
@@ -84,7 +96,7 @@ def plan_on(registry: Registry, promise: Promise, as_of: date) -> Plan | None:
     if as_of < promise.experiment.calendar.first_day:
         plan = canary_plan(promise)
     else:
-        plan = signed_plan(registry, promise) if is_rolled_out(promise) else None
+        plan = signed_plan(registry, promise, before=as_of) if is_rolled_out(promise) else None
     return plan if plan is not None and plan.start <= as_of else None
 
 
