@@ -13,6 +13,8 @@ LEFT, RIGHT, TOP = 150.0, 1190.0, 30.0
 """Pixels: where the days begin and end, and the height of the axis above the lanes."""
 ROW, PAD, BAR = 40.0, 8.0, 14.0
 THINNEST = 2.0
+LAST_TEXT = 45.0
+"""Pixels that the text of a tick needs before the right edge."""
 LETTER = 6.4
 """Mean width of a letter of a label; generous, because two labels must never meet."""
 GAP = 14.0
@@ -76,7 +78,7 @@ def picture(calendar: Calendar, today: date) -> Picture:
     inside = calendar.window.first <= today <= calendar.window.last
     return Picture(
         height=y + 6.0,
-        ticks=ticks(calendar.window),
+        ticks=tuple(tick for tick in ticks(calendar.window) if tick.x <= RIGHT - LAST_TEXT),
         lanes=tuple(lanes),
         today=_x(calendar.window, today) if inside else None,
     )

@@ -100,7 +100,7 @@ def returns(rows: Iterable[Returned]) -> Spec | None:
     tips = [{"field": "experiment"}, {"field": "what"}, {"field": "shown", "title": "effect"}]
     return {
         "$schema": SCHEMA,
-        "height": {"step": 18},
+        "height": 36 * len({value["experiment"] for value in values}),
         "data": {"values": values},
         "encoding": {
             "y": {"field": "experiment", "type": "nominal", "title": None, "sort": None},
@@ -128,7 +128,7 @@ def holdout(sums: Sequence[Sum], unit: str) -> Spec:
     colours = ["@mark", "@second", "@third"]
     return {
         "$schema": SCHEMA,
-        "height": {"step": 34},
+        "height": 34 * len(values),
         "data": {"values": values},
         "encoding": {
             "y": {"field": "what", "type": "nominal", "title": None, "sort": names},
@@ -141,7 +141,7 @@ def holdout(sums: Sequence[Sum], unit: str) -> Spec:
 
 def _intervals(title: str, middle: str, form: str) -> list[Spec]:
     """A line from the lower to the upper end and a dot at the estimate."""
-    axis: Spec = {"title": title, "titleLimit": 600} | ({"format": form} if form else {})
+    axis: Spec = {"title": title, "titleLimit": 600, "tickCount": 8} | ({"format": form} if form else {})
     return [
         {
             "mark": {"type": "rule", "strokeWidth": 2},
@@ -152,7 +152,7 @@ def _intervals(title: str, middle: str, form: str) -> list[Spec]:
             "transform": [{"filter": "isValid(datum.lower) && isValid(datum.upper)"}],
         },
         {
-            "mark": {"type": "point", "filled": True, "size": 80},
+            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
             "encoding": {"x": {"field": middle, "type": "quantitative", "axis": axis}},
         },
     ]
@@ -215,7 +215,7 @@ def health(rows: Iterable[Health]) -> Spec | None:
         return None
     return {
         "$schema": SCHEMA,
-        "height": {"step": 26},
+        "height": 26 * len(values),
         "data": {"values": values},
         "encoding": {
             "y": {"field": "experiment", "type": "nominal", "title": None, "sort": None},
