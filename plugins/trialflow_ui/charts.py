@@ -59,7 +59,7 @@ def curve(data: Curve) -> Drawing:
         *_marks(data.marks),
         {"mark": shape, "encoding": {"x": x, "y": y, "color": series}},
         {
-            "mark": {"type": "point", "filled": True, "size": 45},
+            "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
             "encoding": {"x": x, "y": y, "color": series, "tooltip": _tips("Day", "when", data.axis)},
         },
     )
@@ -111,6 +111,7 @@ def _lifetime(chart: Chart) -> tuple[Drawing, ...]:
         "field": "day",
         "type": "quantitative",
         "title": "Days since first exposure",
+        "scale": {"padding": 14, "nice": False},
         "axis": {"tickMinStep": 1, "grid": False},
     }
     names = [path.variant for path in data.paths]
@@ -152,7 +153,12 @@ def _forest(chart: Chart) -> tuple[Drawing, ...]:
         "title": None,
         "axis": {"labelLimit": 240, "ticks": False, "domain": False},
     }
-    x = {"type": "quantitative", "title": data.axis, "scale": {"domain": [low, high], "nice": False}}
+    x = {
+        "type": "quantitative",
+        "title": data.axis,
+        "scale": {"domain": [low, high], "nice": False},
+        "axis": {"grid": True, "tickCount": 9},
+    }
     tone = {
         "field": "tone",
         "type": "nominal",
@@ -211,7 +217,7 @@ def _allocation(chart: Chart) -> tuple[Drawing, ...]:
         "title": None,
         "axis": {"labelLimit": 200, "ticks": False},
     }
-    x = {"type": "quantitative", "title": data.unit, "axis": {"format": "~s"}}
+    x = {"type": "quantitative", "title": data.unit, "axis": {"format": "~s", "tickCount": 6}}
     tips = [
         {"field": "variant", "title": "Variant"},
         {"field": "units", "title": "Units", "format": ","},
@@ -302,7 +308,7 @@ def _day() -> Spec:
         "field": "day",
         "type": "temporal",
         "title": None,
-        "scale": {"type": "utc"},
+        "scale": {"type": "utc", "padding": 14},
         "axis": {"format": "%-d %b", "grid": False, "labelOverlap": True, "tickCount": 7},
     }
 
@@ -325,7 +331,13 @@ def _bounds(middle: float, low: float | None, high: float | None) -> dict[str, A
 
 def _bands(x: Spec, axis: str, ends: tuple[float, float], names: Sequence[str], *, continuous: bool) -> Iterable[Spec]:
     """Zero, and the bounds around the estimates."""
-    y = {"field": "lower", "type": "quantitative", "title": axis, "scale": {"domain": list(ends), "nice": False}}
+    y = {
+        "field": "lower",
+        "type": "quantitative",
+        "title": axis,
+        "scale": {"domain": list(ends), "nice": False},
+        "axis": {"grid": True},
+    }
     mark = {"type": "area", "opacity": 0.18} if continuous else {"type": "rule", "strokeWidth": 2, "opacity": 0.6}
     yield {"mark": {"type": "rule", "color": "@soft"}, "encoding": {"y": {"datum": 0}}}
     yield {
@@ -383,7 +395,7 @@ def _marks(marks: Sequence[tuple[date, str]]) -> list[Spec]:
     """Days to mark: a dotted line each, named at its upper end."""
     if not marks:
         return []
-    x = {"field": "day", "type": "temporal", "scale": {"type": "utc"}}
+    x = {"field": "day", "type": "temporal", "scale": {"type": "utc", "padding": 14}}
     return [
         {
             "data": {"values": [{"day": at.isoformat(), "text": text} for at, text in marks]},

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from trialflow.checks.comparison import Comparison
 from trialflow.checks.finding import Finding, Status
 from trialflow.memo.build import labels
-from trialflow.memo.evidence import Evidence, real
+from trialflow.memo.evidence import Evidence, real, to_day
 from trialflow.memo.memo import Table
 from trialflow.memo.sections.effect import decimals_for_estimate, relative_decimals, relative_text, scale, segment_name
 from trialflow.memo.sections.integrity import check_name
 from trialflow.memo.sections.metrics import outcome
-from trialflow.memo.words import NOT_AVAILABLE, percent, plain, significant, whole
+from trialflow.memo.words import NOT_AVAILABLE, day, percent, plain, probability, significant, whole
 from trialflow.overview.dossier import Archive, effects_may_be_shown
 from trialflow.overview.log import EFFECTS
 from trialflow.spec.promise import Promise
 
 COMPARISONS = "comparisons"
+SMALLEST = 1e-4  # below it a number is written with its power of ten
 WIDEST = 12  # columns of a table; a row of more fields is told field by field
 HIDDEN = "Not shown: under a broken split or an invalid verdict, a difference between the variants says nothing."
 
@@ -126,22 +127,47 @@ def _compared(promise: Promise, one: Comparison) -> tuple[str, ...]:
 
 def _tables(value: Mapping[str, object], caption: str) -> Iterator[Table]:
     """Fields of one value each in a table of their own, every list of rows and every deeper mapping in another."""
-    flat = [(words(name), cell(item)) for name, item in value.items() if not _is_deep(item)]
+    flat = [(words(name), cell(item, name)) for name, item in value.items() if not _is_deep(item)]
     if flat:
-        yield Table(caption=caption or "Evidence", columns=("What", "Value"), rows=tuple(flat))
+        yield Table(caption=caption or "Figures", columns=("What", "Value"), rows=tuple(flat))
+    beside = _beside(value)
+    for names in beside:
+        yield _joined({name: value[name] for name in names}, caption)
+    done = {name for names in beside for name in names}
     for name, item in value.items():
         within = f"{caption}, {words(name)}" if caption else words(name).capitalize()
+        if name in done:
+            continue
         if isinstance(item, Mapping) and _is_deep(item):
             yield from _tables(item, within)
         elif _is_deep(item) and isinstance(item, Sequence):
             yield from _rows(item, within)
 
 
+def _beside(value: Mapping[str, object]) -> list[list[str]]:
+    """Mappings over the same names (units seen and planned by variant): they are read beside one another."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name, item in value.items():
+        if isinstance(item, Mapping) and item and not any(_is_deep(one) for one in item.values()):
+            groups.setdefault(tuple(sorted(map(str, item))), []).append(name)
+    return list(groups.values())
+
+
+def _joined(maps: Mapping[str, object], caption: str) -> Table:
+    """One row for each name that the mappings share, a column for each mapping."""
+    columns = {name: item for name, item in maps.items() if isinstance(item, Mapping)}
+    names = next(iter(columns.values()))
+    rows = tuple((str(one), *(cell(item.get(one), column) for column, item in columns.items())) for one in names)
+    said = ", ".join(words(column) for column in columns).capitalize()
+    title = f"{caption}, {said}" if caption else said
+    return Table(caption=title, columns=("", *(words(column) for column in columns)), rows=rows)
+
+
 def _rows(items: Sequence[object], caption: str) -> Iterator[Table]:
     rows = [item for item in items if isinstance(item, Mapping)]
     names = list(dict.fromkeys(str(name) for row in rows for name in row))
     if rows and len(names) <= WIDEST and not any(_is_deep(item) for row in rows for item in row.values()):
-        cells = tuple(tuple(cell(row.get(name)) for name in names) for row in rows)
+        cells = tuple(tuple(cell(row.get(name), name) for name in names) for row in rows)
         yield Table(caption=caption, columns=tuple(words(name) for name in names), rows=cells)
         return
     for number, row in enumerate(rows, start=1):
@@ -169,18 +195,25 @@ def words(name: object) -> str:
     return plain(str(name)) if str(name).islower() else str(name)
 
 
-def cell(value: object) -> str:
-    """A JSON value as text: numbers with the digits that carry something."""
+def cell(value: object, name: str = "") -> str:
+    """A JSON value as text: numbers with the digits that carry something, days as days, probabilities as such."""
     if value is None or value == "":
         return NOT_AVAILABLE if value is None else "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return whole(value)
-    if isinstance(value, float):
-        return whole(value) if value.is_integer() and abs(value) >= 1 else significant(value, 4)
+    if name.endswith("p_value") and isinstance(value, int | float):
+        return probability(float(value))
+    if isinstance(value, int | float):
+        return _number(float(value))
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {cell(item)}" for name, item in value.items()) or "none"
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return ", ".join(cell(item) for item in value) or "none"
-    return str(value)
+        return "; ".join(f"{inner}: {cell(item, str(inner))}" for inner, item in value.items()) or "none"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(cell(item, name) for item in value) or "none"
+    found = to_day(value)
+    return day(found) if found else str(value)
+
+
+def _number(value: float) -> str:
+    if value.is_integer():
+        return whole(value)
+    return significant(value, 4) if abs(value) >= SMALLEST else f"{value:.2e}"

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from tests.memo import scenes
+from tests.overview.records import EVE, a_record, counted, day, dossier_of, every_day, lock, recorded
+from trialflow.decision import Verdict
+from trialflow.overview import dossier as dossiers
+from trialflow.overview.experiment import Detail, detail, life_steps
+from trialflow.registry import EventKind, Registry, fold
+
+LATER = day(60)
+SLUG = "ranker-v7"
+
+
+def shown(registry: Registry, page: int = 1) -> Detail:
+    return detail(dossier_of(registry, SLUG, page), today=LATER)
+
+
+def steps(view: Detail) -> list[tuple[str, str]]:
+    return [(step.name, step.state) for step in view.steps]
+
+
+def test_a_life_is_told_stage_by_stage_with_its_days(tmp_path: Path) -> None:
+    view = shown(recorded(tmp_path, scenes.signed_ship()))
+    assert [step.name for step in view.steps][:5] == ["registered", "validated", "running", "to be signed", "decided"]
+    assert [step.day for step in view.steps][1:3] == [EVE, scenes.START]
+    assert [step.state for step in view.steps].count("present") == 1
+
+
+def test_a_verdict_without_a_signature_waits_for_a_person(tmp_path: Path) -> None:
+    view = shown(recorded(tmp_path, scenes.ship()))
+    assert view.waiting is not None
+    assert steps(view)[-2:] == [("to be signed", "present"), ("decided", "ahead")]
+
+
+def test_a_signed_verdict_waits_for_nobody_and_names_who_signed(tmp_path: Path) -> None:
+    scene = scenes.signed_ship()
+    view = shown(recorded(tmp_path, scene))
+    assert view.waiting is None
+    assert view.standing.decision is not None
+    assert view.standing.decision.signed_by == scene.decision.signed_by
+
+
+def test_before_the_start_the_page_says_what_comes(tmp_path: Path) -> None:
+    registry = a_record(tmp_path)
+    lock(registry, scenes.promise())
+    view = detail(dossier_of(registry, SLUG), today=EVE)
+    assert "has not started" in view.nothing_yet
+    assert steps(view) == [("registered", "present"), ("running", "ahead"), ("decision", "ahead")]
+    assert view.parts == ()
+
+
+def test_an_experiment_that_never_was_validated_is_blocked_on_its_first_day(tmp_path: Path) -> None:
+    registry = a_record(tmp_path)
+    lock(registry, scenes.promise())
+    assert steps(detail(dossier_of(registry, SLUG), today=day(1))) == [("registered", "past"), ("blocked", "present")]
+
+
+def test_the_steps_end_where_the_fold_over_the_events_ends(tmp_path: Path) -> None:
+    found = dossier_of(recorded(tmp_path, scenes.signed_ship()), SLUG)
+    calendar = found.promise.experiment.calendar
+    for today in (EVE, day(1), day(7), day(14), LATER):
+        life = fold(found.events, calendar, today)
+        present = [
+            step for step in life_steps(found.promise, found.events, life, today=today) if step.state == "present"
+        ]
+        assert present[0].name == {"analysed": "to be signed"}.get(life.stage, life.stage.replace("_", " "))
+
+
+def test_every_part_names_the_findings_it_came_from(tmp_path: Path) -> None:
+    view = shown(recorded(tmp_path, scenes.ship()))
+    assert [part.key for part in view.parts] == ["effect", "metrics", "segments", "novelty", "integrity", "power"]
+    assert all(part.findings for part in view.parts)
+
+
+def test_a_broken_split_shows_no_effect_anywhere(tmp_path: Path) -> None:
+    scene = scenes.broken_split()
+    view = shown(recorded(tmp_path, scene))
+    told = repr(view)
+    assert not view.shown
+    assert view.standing.effect is None
+    assert [part.key for part in view.parts] == ["effect", "integrity", "power"]
+    estimate = next(one.evidence["comparisons"][0]["estimate"] for one in scene.findings if one.check == "effects")
+    assert f"{100 * estimate:.2f}" not in told
+    assert "lies wholly on the good side" not in told
+    assert all(
+        noted.headline.startswith("Not shown") for one in view.log for noted in one.findings if noted.check == "effects"
+    )
+
+
+def test_an_invalid_verdict_hides_effects_even_where_the_split_is_sound(tmp_path: Path) -> None:
+    scene = scenes.ship()
+    view = shown(recorded(tmp_path, replace(scene, decision=replace(scene.decision, verdict=Verdict.INVALID))))
+    assert not view.shown
+    assert "metrics" not in [part.key for part in view.parts]
+
+
+def test_an_amended_field_says_what_stood_there_before_and_why(tmp_path: Path) -> None:
+    registry = a_record(tmp_path)
+    lock(registry, scenes.promise())
+    lock(registry, scenes.promise(audience="All visitors of the app"), "The app was added")
+    view = shown(registry)
+    changed = [field for field in view.fields if field.changes]
+    assert [(field.path, field.value) for field in changed] == [("audience", "All visitors of the app")]
+    assert changed[0].changes[0].before == "All visitors of the home page"
+    assert changed[0].changes[0].reason == "The app was added"
+    assert view.versions == 2
+
+
+def test_a_pause_is_told_with_its_reason_and_who_ordered_it(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.ship())
+    with registry.append(SLUG) as record:
+        record.event(EventKind.PAUSED, day(3), detail={"reason": "The app crashed"}, by="eve")
+    view = shown(registry)
+    paused = [entry for one in view.log for entry in one.entries if entry.text == "Paused"]
+    assert (paused[0].note, paused[0].by) == ("The app crashed", "eve")
+    assert any("The app crashed" in text for text in view.deviations.points)
+
+
+def test_a_ramp_shows_its_steps_and_the_share_over_time(tmp_path: Path) -> None:
+    rules = {"rollout": [{"share": 0.05, "days": 3}, {"share": 1.0, "days": 1}]}
+    scene = scenes.signed_ship()
+    scene = replace(scene, promise=replace(scene.promise, experiment=scenes.experiment(decision=rules)))
+    registry = recorded(tmp_path, scene)
+    with registry.append(SLUG) as record:
+        record.event(EventKind.ROLLOUT_STEP, day(15), key="1", detail={"share": 0.05})
+        record.event(EventKind.ROLLOUT_STEP, day(18), key="2", detail={"share": 1.0})
+        record.event(EventKind.LAUNCHED, day(18), detail={"share": 1.0})
+    ramp = shown(registry).ramp
+    assert ramp is not None
+    assert [(step.share, step.began) for step in ramp.steps] == [("5%", day(15)), ("100%", day(18))]
+    assert ramp.curve is not None
+    assert ramp.curve.lines[0].values == (5.0, 100.0)
+
+
+def test_the_log_has_every_day_once_over_its_pages(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.ship())
+    with registry.append(SLUG) as record:
+        record.findings(every_day(scenes.clean(), 40))
+    found = shown(registry)
+    days = [one.day for page in range(1, found.pages + 1) for one in shown(registry, page).log]
+    assert len(days) == len(set(days))
+    assert days == sorted(days, reverse=True)
+    assert {day(number) for number in range(1, 41)} <= set(days)
+
+
+def test_the_number_of_queries_does_not_grow_with_the_days(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.ship())
+    asked = []
+    for days in (5, 90):
+        with registry.append(SLUG) as record:
+            record.findings(every_day(scenes.clean(), days))
+        dossiers.FINDINGS, dossiers.TOLD = dossiers.Keep(), dossiers.Keep()
+        with counted() as sent:
+            shown(registry)
+        asked.append(len(sent))
+    assert asked[0] == asked[1] <= 12
+
+
+def test_days_that_are_planned_are_not_told_as_past(tmp_path: Path) -> None:
+    registry = a_record(tmp_path)
+    lock(registry, scenes.promise())
+    with registry.append(SLUG) as record:
+        record.event(EventKind.VALIDATED, EVE)
+    view = detail(dossier_of(registry, SLUG), today=EVE)
+    ahead = [step for step in view.steps if step.state == "ahead"]
+    assert all(step.day is not None and step.day > EVE for step in ahead)
+    assert ahead[0].day == EVE + timedelta(days=1)

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.memo import scenes
+from tests.overview.records import recorded
+from trialflow.checks.finding import Status
+from trialflow.memo.memo import Table
+from trialflow.overview.dossier import Archive
+from trialflow.overview.finding import FindingPage, cell, evidence_tables, finding_page
+from trialflow.registry import Registry
+
+SLUG = "ranker-v7"
+PROMISE = scenes.promise()
+
+
+def page(registry: Registry, check: str, revision: int | None = None) -> FindingPage | None:
+    as_of = scenes.ship().decision.as_of
+    with registry.reading() as session:
+        return finding_page(Archive(session, registry.name), SLUG, check, as_of, revision)
+
+
+def tables(evidence: dict[str, object]) -> tuple[Table, ...]:
+    return evidence_tables(PROMISE, scenes.finding("srm", Status.PASS, "Fine.", evidence))
+
+
+def test_comparisons_are_told_as_memos_tell_them(tmp_path: Path) -> None:
+    found = page(recorded(tmp_path, scenes.ship()), "effects")
+    assert found is not None
+    assert found.tables[0].columns[0] == "Metric"
+    assert found.tables[0].rows[0][0] == "conversion"
+    assert "percentage points" in found.tables[0].rows[0][6]
+
+
+def test_effects_under_a_broken_split_have_no_evidence_on_their_page(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.broken_split())
+    effects, split = page(registry, "effects"), page(registry, "srm")
+    assert effects is not None
+    assert split is not None
+    assert effects.hidden
+    assert effects.tables == ()
+    assert split.tables
+
+
+def test_restated_data_are_a_revision_of_their_own(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.ship())
+    again = scenes.srm(p=0.5)
+    with registry.append(SLUG) as record:
+        record.findings([again])
+    newest, first = page(registry, "srm"), page(registry, "srm", 0)
+    assert newest is not None
+    assert first is not None
+    assert (newest.revision, first.revision) == (1, 0)
+    assert newest.finding == again
+    assert len(first.revisions) == 2
+
+
+def test_what_is_not_on_record_has_no_page(tmp_path: Path) -> None:
+    assert page(recorded(tmp_path, scenes.ship()), "nonsense") is None
+
+
+def test_mappings_over_the_same_names_stand_beside_one_another() -> None:
+    (found,) = tables({"observed": {"control": 10, "v7": 12}, "expected": {"control": 11, "v7": 11.0}})
+    assert found.columns == ("", "observed", "expected")
+    assert found.rows == (("control", "10", "11"), ("v7", "12", "11"))
+
+
+def test_a_list_of_rows_is_a_table_with_a_column_for_each_field() -> None:
+    (found,) = tables({"path": [{"day": "2026-03-02", "p_value": 0.5}, {"day": "2026-03-03", "p_value": None}]})
+    assert found.columns == ("day", "p value")
+    assert found.rows == (("2 March 2026", "0.5"), ("3 March 2026", "not available"))
+
+
+def test_every_leaf_of_deep_evidence_is_told_somewhere() -> None:
+    deep = {"a": {"b": {"c": 3, "d": [{"e": [{"f": 4}]}]}}, "g": [1, 2], "h": [{"i": {"j": 5}}, "text"]}
+    told = " ".join(text for table in tables(deep) for row in table.rows for text in row)
+    assert {"3", "4", "1,", "2", "5", "text"} <= set(told.split())
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "text"),
+    [
+        (1234567, "", "1,234,567"),
+        (0.123456789, "", "0.1235"),
+        (3e-30, "", "3.00e-30"),
+        (3e-30, "p_value", "< 0.0001"),
+        (True, "", "yes"),
+        (None, "", "not available"),
+        ("inf", "", "inf"),
+        ("2026-03-02", "", "2 March 2026"),
+        ([], "", "none"),
+    ],
+)
+def test_a_value_is_written_with_the_digits_that_carry_something(value: object, name: str, text: str) -> None:
+    assert cell(value, name) == text
