@@ -24,6 +24,7 @@ from tests.memo.scenes import (
 from trialflow.decision import Signature, Verdict
 from trialflow.memo import Order, holdout_memo, markdown
 from trialflow.memo.memo import Section
+from trialflow.spec.look import LookPurpose
 
 Golden = Callable[[str, str], None]
 
@@ -145,6 +146,34 @@ def test_a_crossing_withdrawn_by_a_revision_is_said() -> None:
     late = dataclasses.replace(first, z=1.9, crossed=False, revision=1)
     scene = dataclasses.replace(ship(), looks=(first, late))
     assert any("no longer crossed" in point for point in section(scene, "Deviations from the promise").points)
+
+
+def test_restated_looks_are_told_by_what_they_look_for_in_any_order() -> None:
+    """Harm is looked for on every day: what changed nothing is one sentence, and what changed something its own."""
+    harm = {"purpose": LookPurpose.HARM, "z": 1.0, "boundary": 2.9, "spent": 0.01}
+    first = [look(day, **harm, crossed=False) for day in (2, 3, 4)]
+    again = [dataclasses.replace(one, revision=1, crossed=one.as_of == first[2].as_of) for one in first]
+    benefit = look(4, z=2.0, boundary=1.97, spent=0.05, crossed=True)
+    withdrawn = dataclasses.replace(benefit, z=1.0, crossed=False, revision=1)
+    looks = (*first, *again, benefit, withdrawn)
+    scene = dataclasses.replace(ship(), looks=looks, amendments=(), orders=())
+    restated = "were restated; it was judged again at its recorded boundary."
+    told = (
+        f"The data behind the look for benefit of 5 March 2026 (conversion, v7) {restated} The boundary is no longer "
+        "crossed.",
+        "The data behind 2 looks for harm from 3 to 4 March 2026 (conversion, v7) were restated; each was judged again at "
+        "its recorded boundary.",
+        f"The data behind the look for harm of 5 March 2026 (conversion, v7) {restated} The boundary is crossed only on the "
+        "restated data, so a person must judge it.",
+    )
+    assert section(scene, "Deviations from the promise").points == told
+    turned = dataclasses.replace(scene, looks=tuple(reversed(looks)))
+    assert section(turned, "Deviations from the promise").points == told
+
+
+def test_the_minimum_effect_is_the_one_of_the_verdict() -> None:
+    """Two per cent of the 4.12% that control has is 0.08 percentage points, whatever baseline the plan was made from."""
+    assert "the interval of v7 lies wholly above it" in " ".join(section(ship(), "Effect on conversion").paragraphs)
 
 
 def test_a_rerun_look_is_one_row_of_the_ledger() -> None:

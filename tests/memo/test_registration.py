@@ -47,6 +47,23 @@ def test_a_registration_note_of_an_amendment_says_so_with_its_reason_and_both_va
     assert "1 earlier amendment went before this one." in first.paragraphs
 
 
+def test_canary_ramp_watch_and_what_takes_them_back_are_promised_in_words() -> None:
+    rules = {
+        "canary": {"share": 0.02, "days": 2},
+        "rollout": [{"share": 0.1, "days": 2}, {"share": 1.0, "days": 1}],
+        "watch_days": 14,
+        "system_guardrails": [{"metric": "latency", "margin": {"relative": 0.05}}],
+    }
+    (after,) = [one for one in registration_note(promise(decision=rules)).sections if "after a launch" in one.title]
+    assert after.points == (
+        "Canary: 2% of the audience gets the treatments before the start, 28 February to 1 March 2026.",
+        "Ramp after a signed launch: 10% for 2 days and 100% for 1 day, longer where data are missing or the ramp is held.",
+        "The launch is watched for 14 days.",
+        "Each step is compared alone: harm to conversion, latency (margin 2% of the control value) and latency (margin 5% of "
+        "the control value) takes it back, a broken split holds it.",
+    )
+
+
 def test_a_first_registration_is_no_amendment() -> None:
     memo = registration_note(promise())
     assert memo.verdict == "REGISTERED"

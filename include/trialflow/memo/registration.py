@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from trialflow.checks.finding import Finding, Status, worst
 from trialflow.memo.build import labels, provenance
@@ -77,6 +78,7 @@ def registration_note(
             _metrics(promise),
             _plan(promise),
             _rules(promise),
+            *_after(promise),
             *_checks(evidence),
         ),
         provenance={
@@ -272,6 +274,32 @@ def _rules(promise: Promise) -> Section:
     if analysis.stopping.policy is not Policy.ALWAYS_VALID:
         points.insert(1, f"Looks on {listed([day(found) for found in days])}.")
     return Section(title="Rules", points=tuple(points))
+
+
+def _after(promise: Promise) -> tuple[Section, ...]:
+    """Canary, ramp and watch: what is exposed before the experiment and after a signed launch, and what takes it back."""
+    experiment = promise.experiment
+    rules = experiment.decision
+    points = []
+    if rules.canary:
+        last = experiment.calendar.first_day - timedelta(days=1)
+        first = experiment.calendar.first_day - timedelta(days=rules.canary.days)
+        points.append(
+            f"Canary: {percent(rules.canary.share)} of the audience gets the treatments before the start, "
+            f"{period(first, last)}."
+        )
+    if rules.rollout:
+        steps = listed([f"{percent(step.share)} for {counted(step.days, 'day')}" for step in rules.rollout])
+        points.append(f"Ramp after a signed launch: {steps}, longer where data are missing or the ramp is held.")
+    if rules.watch_days:
+        points.append(f"The launch is watched for {counted(rules.watch_days, 'day')}.")
+    if not points:
+        return ()
+    gates = (*experiment.metrics.guardrails, *rules.system_guardrails)
+    named = [f"{one.metric} (margin {amount(one.margin, scale(promise, one.metric))})" for one in gates]
+    harmed = listed([experiment.metrics.primary.metric, *named])
+    points.append(f"Each step is compared alone: harm to {harmed} takes it back, a broken split holds it.")
+    return (Section(title="Before the start and after a launch", points=tuple(points)),)
 
 
 def _checks(evidence: Evidence) -> tuple[Section, ...]:

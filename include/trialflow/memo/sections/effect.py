@@ -187,11 +187,11 @@ def _minimum(promise: Promise, found: Sequence[Comparison]) -> str:
 
 
 def minimum_effect(promise: Promise, control: float) -> float:
-    """The smallest effect worth having on the metric's own scale: the locked one, else from the control level."""
-    primary = promise.experiment.metrics.primary
-    plan = promise.plan.of(primary.metric)
-    locked = plan.minimum_effect if plan else None
-    return locked if locked is not None else primary.minimum_effect.on_scale(control)
+    """The smallest effect worth having on the metric's own scale, as the rules of the verdict take it.
+
+    A promised share is one of the control level that was seen. The plan took it of the baseline, which may have been another.
+    """
+    return promise.experiment.metrics.primary.minimum_effect.on_scale(control)
 
 
 def _effect_table(promise: Promise, found: Sequence[Comparison]) -> Table:

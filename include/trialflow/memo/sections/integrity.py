@@ -54,6 +54,13 @@ NAMES: Mapping[str, str] = {
     "shrinkage": "Shrinkage",
     "caps": "Caps",
     "imbalance": "Balance before the start",
+    "canary": "Canary",
+    "rollout": "Rollout",
+    "rollout_completeness": "Data of the rollout",
+    "rollout_srm": "Traffic split of the rollout",
+    "rollout_harm": "Harm in the rollout",
+    "rollout_novelty": "Novelty after the launch",
+    "watch": "Watch after the launch",
 }
 INTEGRITY = (
     "srm",

@@ -14,10 +14,11 @@ from trialflow.memo.evidence import Evidence
 from trialflow.memo.memo import Section, Table
 from trialflow.memo.sections.effect import effect_text, leading, minimum_effect, primary_comparisons, scale
 from trialflow.memo.sections.integrity import INTEGRITY, STATUS, check_name
+from trialflow.memo.sections.looks import PURPOSE, latest
 from trialflow.memo.sections.metrics import all_comparisons, outcome
-from trialflow.memo.words import counted, day, sentence
+from trialflow.memo.words import counted, day, period, sentence
 from trialflow.spec.experiment import Policy
-from trialflow.spec.look import Look
+from trialflow.spec.look import Look, LookPurpose
 from trialflow.spec.promise import Promise
 
 
@@ -121,23 +122,44 @@ def _value(value: Any) -> str:  # noqa: ANN401 (any JSON value)
 
 
 def _restated(looks: Sequence[Look]) -> list[str]:
-    """Looks whose data changed afterwards; a crossing that appears only then needs a person."""
-    first = {(look.purpose, look.as_of, look.metric, look.variant): look for look in looks if look.revision == 0}
+    """Looks whose data changed afterwards; a crossing that appears only then needs a person.
+
+    The order of `looks` must not matter: a memo is made again from looks in another one.
+    """
+    first = {_which(look): look for look in looks if look.revision == 0}
+    revised = [look for look in latest(looks) if look.revision > 0 and _which(look) in first]
     points = []
-    for look in sorted(looks, key=lambda look: (look.as_of, look.metric, look.variant, look.revision)):
-        before = first.get((look.purpose, look.as_of, look.metric, look.variant))
-        if look.revision == 0 or before is None:
-            continue
-        text = (
-            f"The data behind the look of {day(look.as_of)} ({look.metric}, {look.variant}) were restated; it was "
-            "judged again at its recorded boundary"
-        )
-        if look.crossed and not before.crossed:
-            text += ". The boundary is crossed only on the restated data, so a person must judge it"
-        elif before.crossed and not look.crossed:
-            text += ". The boundary is no longer crossed"
-        points.append(sentence(text))
+    for purpose, metric, variant in dict.fromkeys((look.purpose, look.metric, look.variant) for look in revised):
+        of_these = [look for look in revised if (look.purpose, look.metric, look.variant) == (purpose, metric, variant)]
+        same = [look for look in of_these if look.crossed == first[_which(look)].crossed]
+        points += [_judged_again(same)] if same else []
+        for look in of_these:
+            if look.crossed and not first[_which(look)].crossed:
+                points.append(
+                    f"{_judged_again([look])} The boundary is crossed only on the restated data, so a person must judge it."
+                )
+            elif first[_which(look)].crossed and not look.crossed:
+                points.append(f"{_judged_again([look])} The boundary is no longer crossed.")
     return points
+
+
+def _which(look: Look) -> tuple[LookPurpose, date, str, str]:
+    return look.purpose, look.as_of, look.metric, look.variant
+
+
+def _judged_again(looks: Sequence[Look]) -> str:
+    """One sentence about looks for the same, in the order of their days."""
+    one, last = looks[0], looks[-1]
+    about = f"({one.metric}, {one.variant}) were restated"
+    if len(looks) == 1:
+        return (
+            f"The data behind the look for {PURPOSE[one.purpose]} of {day(one.as_of)} {about}; it was judged again at its "
+            "recorded boundary."
+        )
+    return (
+        f"The data behind {len(looks)} looks for {PURPOSE[one.purpose]} from {period(one.as_of, last.as_of)} {about}; each "
+        "was judged again at its recorded boundary."
+    )
 
 
 TOLD_ON_TOP = frozenset({"srm", "srm_final", "lock"})  # as labels or deviations, where nobody overlooks them
