@@ -83,10 +83,35 @@ def test_a_backfill_that_sqlite_refuses_is_made_again():
     assert [method for method, _ in sent(standin)].count("POST") == 4
 
 
-def test_a_backfill_that_is_never_taken_is_an_error_and_the_dag_is_not_left_paused():
-    with serving(Backfills(refusals=99)) as standin, pytest.raises(RestError, match="locked"):
+class BusyDatabase:
+    """An API that never takes a backfill, and each single run at the second try."""
+
+    def __init__(self):
+        self.tried = set()
+
+    def __call__(self, asked):
+        if asked.method == "PATCH":
+            return 200, {}
+        if asked.path.endswith("/dry_run"):
+            return 200, {
+                "backfills": [{"logical_date": "2026-01-07T02:00:00Z"}, {"logical_date": "2026-01-06T02:00:00Z"}]
+            }
+        if asked.path.endswith("/dagRuns") and asked.body["logical_date"] in self.tried:
+            return 200, {}
+        if asked.path.endswith("/dagRuns"):
+            self.tried.add(asked.body["logical_date"])
+        return listing("backfills", []) if asked.method == "GET" else (503, {"detail": "Database is locked."})
+
+
+def test_days_of_a_backfill_that_is_never_taken_are_started_one_by_one_with_the_dag_on_again():
+    with serving(BusyDatabase()) as standin:
         runs(standin).backfill("daily_monitoring", WINDOW)
-    assert [one.body for one in standin.asked[-2:]] == [{"is_paused": False}] * 2
+    started = [one for one in standin.asked if one.path.endswith("/dagRuns")]
+    days = ["2026-01-06T02:00:00Z", "2026-01-07T02:00:00Z"]
+    assert [one.body for one in started] == [{"logical_date": day, "conf": {}} for day in days for _ in range(2)]
+    switched = [one.body["is_paused"] for one in standin.asked if one.method == "PATCH"]
+    assert switched == [True, True, False, False]
+    assert standin.asked.index(started[0]) > max(at for at, one in enumerate(standin.asked) if one.method == "PATCH")
 
 
 def test_a_wrong_request_is_not_repeated():

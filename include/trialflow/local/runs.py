@@ -33,8 +33,12 @@ MAY_WAIT = ("daily_monitoring", "novelty_decay")
 """Scheduled runs of these wait for a live experiment's data, for hours if need be: nobody waits for them here."""
 
 BACKFILL_RUNS = 8
-BACKFILL_TRIES = 12
-ANSWER_TRIES, ANSWERED = 8, 409
+PAST_DAYS = ("backfill", "manual")
+BACKFILL_TRIES = 5
+BUSY = (500, 503)
+"""How SQLite's refusal of a second writer reaches the caller: nothing was written, and the same may be sent again."""
+
+WRITE_TRIES, STANDS_ALREADY = 12, 409
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,26 +125,53 @@ class Runs:
         Airflow allows one backfill per DAG, and closes a finished one only every half minute: it is closed here. On
         SQLite a creation that meets another writer is undone and refused (503); the DAG is paused meanwhile, because a
         scheduler that has taken up runs which are then undone dies of it. So are runs that wait for a signature, which
-        the scheduler would write about once a second.
+        the scheduler would write about once a second. Where it is refused again and again, the same days are started
+        one by one: each is a short transaction that finds its gap.
         """
         self._close_backfills(dag)
         quiet = (dag, SIGNING)
         for one in quiet:
             self._paused(one, paused=True)
         try:
-            for attempt in range(1, BACKFILL_TRIES + 1):
-                try:
-                    self._rest.send("POST", "/backfills", _backfill(dag, window))
-                    return
-                except RestError as error:
-                    if error.status not in (500, 503) or attempt == BACKFILL_TRIES:
-                        raise
-                time.sleep(self._pause)
-                with suppress(RestError):
-                    self._close_backfills(dag)
+            made = self._backfilled(dag, window)
         finally:
             for one in quiet:
                 self._paused(one, paused=False)
+        if not made:
+            self._one_by_one(dag, window)
+
+    def _backfilled(self, dag: str, window: Window) -> bool:
+        for _ in range(BACKFILL_TRIES):
+            try:
+                self._rest.send("POST", "/backfills", _backfill(dag, window))
+            except RestError as error:
+                if error.status not in BUSY:
+                    raise
+            else:
+                return True
+            time.sleep(self._pause)
+            with suppress(RestError):
+                self._close_backfills(dag)
+        return False
+
+    def _one_by_one(self, dag: str, window: Window) -> None:
+        answer = self._rest.send("POST", "/backfills/dry_run", _backfill(dag, window))
+        for day in sorted(one["logical_date"] for one in answer["backfills"]):
+            self._insist("POST", f"/dags/{dag}/dagRuns", {"logical_date": day, "conf": {}})
+
+    def _insist(self, method: str, path: str, body: Mapping[str, Any]) -> None:
+        """Send until SQLite takes it. What stands already (409) is left as it is."""
+        for attempt in range(1, WRITE_TRIES + 1):
+            try:
+                self._rest.send(method, path, body)
+            except RestError as error:
+                if error.status == STANDS_ALREADY:
+                    return
+                if error.status not in BUSY or attempt == WRITE_TRIES:
+                    raise
+                time.sleep(self._pause)
+            else:
+                return
 
     def _close_backfills(self, dag: str) -> None:
         for one in self._rest.listed("/backfills", "backfills", dag_id=dag):
@@ -187,21 +218,11 @@ class Runs:
         """
         path = f"/dags/{SIGNING}/dagRuns/{quoted(asked.run)}/taskInstances/{SIGN}/-1/hitlDetails"
         body = {"chosen_options": [option], "params_input": {**asked.form, **form}}
-        for attempt in range(1, ANSWER_TRIES + 1):
-            try:
-                self._rest.send("PATCH", path, body)
-            except RestError as error:
-                if error.status == ANSWERED:
-                    return
-                if error.status not in (500, 503) or attempt == ANSWER_TRIES:
-                    raise
-                time.sleep(self._pause)
-            else:
-                return
+        self._insist("PATCH", path, body)
 
     def backfilling(self, dag: str) -> int:
-        """How many runs of a DAG's backfill are not finished."""
-        return self._rest.count(f"/dags/{dag}/dagRuns", state=UNFINISHED, run_type="backfill")
+        """How many runs of a DAG's past days are not finished, by backfill or one by one."""
+        return sum(self._rest.count(f"/dags/{dag}/dagRuns", state=UNFINISHED, run_type=kind) for kind in PAST_DAYS)
 
     def failed(self, since: datetime | None = None) -> tuple[Run, ...]:
         """Runs of Trialflow's DAGs that failed, of all times or begun since."""
