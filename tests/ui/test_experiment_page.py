@@ -1,0 +1,192 @@
+"""What the page of one experiment looks like to a browser, without one."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.memo import scenes
+from tests.overview.records import day, dossier_of, every_day, recorded
+from trialflow.overview.dossier import Archive
+from trialflow.overview.experiment import Detail, detail
+from trialflow.overview.finding import finding_page
+from trialflow.registry import Registry
+from trialflow_ui.pages.experiment import figures
+from trialflow_ui.pages.memo import memo
+from trialflow_ui.render import environment
+from trialflow_ui.runs import Run
+
+SLUG = "ranker-v7"
+ATTACK = "</script><img src=x onerror=alert(1)>{{ 7 * 7 }}\"'"
+RUN = Run(dag="final_analysis", run="manual__2026-03-15T00:00:00+00:00", day=day(14), state="success", started=None)
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and the content of every script."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.found and self.found[-1][0] == "script" and data.strip():
+            self.scripts.append(data)
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def view_of(registry: Registry) -> Detail:
+    return detail(dossier_of(registry, SLUG), today=day(60))
+
+
+def rendered(registry: Registry, *, can_act: bool = True, sign_off: str = "", runs: tuple[Run, ...] = (RUN,)) -> str:
+    view = view_of(registry)
+    values: Mapping[str, Any] = {
+        "section": "experiments",
+        "path": "/",
+        "title": view.standing.promise.experiment.title,
+        "view": view,
+        "figures": figures(view),
+        "runs": runs,
+        "sign_off": sign_off,
+        "can_act": can_act,
+        "today": day(60),
+    }
+    return environment().get_template("experiment.html.j2").render(**values)
+
+
+def finding_text(registry: Registry, check: str, as_of: date) -> str:
+    with registry.reading() as session:
+        view = finding_page(Archive(session, registry.name), SLUG, check, as_of, None)
+    return environment().get_template("finding.html.j2").render(section="", path="/", title="x", view=view)
+
+
+def hostile() -> scenes.Scene:
+    """A scene in which everything that people write is an attack."""
+    scene = scenes.ship()
+    texts = dict.fromkeys(("title", "hypothesis", "mechanism", "owner", "audience"), ATTACK)
+    segments = [{"dimension": "device", "values": [ATTACK, "desktop"]}]
+    promise = replace(scene.promise, experiment=scene.promise.experiment.model_copy(update=texts))
+    promise = replace(
+        promise,
+        experiment=type(promise.experiment).model_validate(promise.experiment.model_dump() | {"segments": segments}),
+    )
+    compared = scenes.conversion(0.0028, segment_dimension="device", segment_value=ATTACK)
+    findings = tuple(
+        replace(one, evidence={"comparisons": [compared]}, headline=ATTACK) if one.check == "segments" else one
+        for one in scene.findings
+    )
+    return replace(scene, promise=promise, findings=findings)
+
+
+def test_what_people_write_is_shown_as_they_wrote_it_and_nothing_else(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, hostile())
+    for text in (rendered(registry), finding_text(registry, "segments", scenes.ship().decision.as_of)):
+        page = Elements(text)
+        assert page.named("img") == []
+        assert "{{ 7 * 7 }}" in text
+        assert not any(name.startswith("on") for _, attributes in page.found for name in attributes)
+        assert "&lt;/script&gt;" in text
+
+
+def test_scripts_are_files_and_data_is_json(tmp_path: Path) -> None:
+    page = Elements(rendered(recorded(tmp_path, hostile())))
+    for script in page.named("script"):
+        assert "src" in script or script["type"] == "application/json"
+    assert len(page.scripts) >= 4
+    for text in page.scripts:
+        json.loads(text)
+
+
+def test_no_style_stands_in_the_page(tmp_path: Path) -> None:
+    page = Elements(rendered(recorded(tmp_path, scenes.signed_ship())))
+    assert page.named("style") == []
+    assert not any("style" in attributes for _, attributes in page.found)
+
+
+def test_every_figure_has_its_words_and_its_numbers(tmp_path: Path) -> None:
+    text = rendered(recorded(tmp_path, scenes.ship()))
+    page = Elements(text)
+    charts = [one for one in page.named("figure") if one.get("class") == "chart"]
+    assert len(charts) >= 5
+    ids = {one.get("id") for one in page.named("script")}
+    assert all(one["data-spec"] in ids for one in charts)
+    labels = [one["aria-label"] for one in page.named("div") if one.get("class") == "plot"]
+    assert len(labels) == len(charts)
+    assert all(labels)
+
+
+def test_ids_are_not_given_twice(tmp_path: Path) -> None:
+    page = Elements(rendered(recorded(tmp_path, scenes.ship(), memo=True)))
+    ids = [attributes["id"] for _, attributes in page.found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_simulated_data_says_so_beside_the_title(tmp_path: Path) -> None:
+    text = rendered(recorded(tmp_path, scenes.ship()))
+    assert '<span class="label">simulated</span>' in text
+
+
+@pytest.mark.parametrize(
+    ("can_act", "link"), [(True, "/dags/final_analysis/runs/r/tasks/sign/required_actions"), (False, "")]
+)
+def test_only_who_may_act_is_led_to_the_sign_off(tmp_path: Path, can_act: bool, link: str) -> None:
+    text = rendered(recorded(tmp_path, scenes.ship()), can_act=can_act, sign_off=link)
+    assert ("required_actions" in text) is can_act
+    assert ("Clear the task" in text) is False
+
+
+def test_links_into_airflow_are_clicked_in_the_page_around(tmp_path: Path) -> None:
+    page = Elements(rendered(recorded(tmp_path, scenes.ship())))
+    links = [one for one in page.named("a") if (one["href"] or "").startswith("/dags/")]
+    assert links
+    assert all("data-airflow" in one for one in links)
+    assert RUN.link in {one["href"] for one in links}
+    assert "%3A00%2B00%3A00" in RUN.link
+
+
+def test_a_broken_split_shows_no_effect_on_the_page_or_in_its_charts(tmp_path: Path) -> None:
+    text = rendered(recorded(tmp_path, scenes.broken_split()))
+    assert "Effects are not shown." in text
+    assert 'data-spec="chart-effect-1"' not in text
+    assert 'data-spec="chart-metrics-1"' not in text
+    assert re.search(r"[+−]0\.21", text) is None  # the effect that an older run left on record
+
+
+def test_a_memo_is_served_as_it_was_recorded_and_may_run_nothing(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.ship(), memo=True)
+    as_of = scenes.ship().decision.as_of
+    with registry.reading() as session:
+        answer = memo(SLUG, "decision", as_of, Archive(session, registry.name))
+    stored = registry.memos(SLUG, as_of=as_of, kind="decision")[0].documents["html"]
+    assert answer.body.decode() == stored
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+
+
+def test_a_page_of_ninety_days_is_made_in_less_than_half_a_second(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.ship())
+    with registry.append(SLUG) as record:
+        record.findings(
+            every_day((*scenes.clean(), scenes.effects(scenes.conversion(), days=90), *scenes.others()), 90)
+        )
+    rendered(registry)
+    begun = time.process_time()
+    rendered(registry)
+    assert time.process_time() - begun < 0.5
