@@ -51,6 +51,8 @@ NEWS: list[tuple[str, Status, Status | None, bool]] = [
     ("guardrails", PASS, WARN, False),
     ("novelty", WARN, PASS, True),
     ("novelty", FAIL, PASS, True),
+    ("imbalance", WARN, PASS, True),
+    ("imbalance", PASS, None, False),
     ("information", WARN, PASS, False),
 ]
 

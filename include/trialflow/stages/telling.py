@@ -24,6 +24,7 @@ from trialflow.stages.workspace import Workspace, registered
 LOUD = frozenset({Status.FAIL, Status.NO_DATA})
 HEALTH = LOUD | {Status.PASS, Status.WARN}  # what was not judged on a day neither heals nor breaks anything
 INTEGRITY = frozenset({"srm", "completeness", "lock", "aa"})
+ASKING = frozenset({"novelty", "imbalance"})  # their warnings ask a person to look for a cause before the end
 ORDERED = frozenset({EventKind.STOPPED, EventKind.PAUSED, EventKind.RESUMED, EventKind.WITHDRAWN})
 EXTENSIONS = {"markdown": "md", "html": "html", "slack": "json"}
 PROBLEM_LENGTH = 300
@@ -154,7 +155,7 @@ def is_news(finding: Finding, previous: Status | None) -> bool:
     if finding.status in LOUD:
         return not quiet
     if finding.status is Status.WARN:
-        return finding.check in {*INTEGRITY, "novelty"} or bool(finding.evidence.get("late_crossings"))
+        return finding.check in {*INTEGRITY, *ASKING} or bool(finding.evidence.get("late_crossings"))
     ended = previous in LOUD if finding.check in INTEGRITY else previous is Status.FAIL and finding.check == "harm"
     return ended and finding.status is Status.PASS
 
