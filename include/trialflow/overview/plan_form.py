@@ -210,8 +210,7 @@ def admitted(
     drafted: Draft, catalog: Catalog, weeks: int, stated: Mapping[str, Any], *, today: date
 ) -> tuple[Promise | None, tuple[Problem, ...]]:
     """The promise as registration would read it, or every fault with the name of the field it belongs to."""
-    known = f"known: {', '.join(sorted(catalog.metrics))}"
-    blank = () if drafted.form.metric else (_fault("metric", "", "is empty", f"choose one; {known}"),)
+    blank = () if drafted.form.metric else (_fault("metric", "", "is no metric", "choose one from the list"),)
     text = write_yaml(document(drafted, catalog, weeks, words=STAND_INS, stated=stated))
     try:
         return admit(text, WHERE, catalog=catalog, today=today), (*drafted.faults, *blank)
@@ -253,8 +252,17 @@ def _named(problem: Problem, form: PlanForm) -> Problem:
         fitting = [place for place in PLACES if f"{problem.field}.".startswith(f"{place}.")]
         name = PLACES[max(fitting, key=len)] if fitting else ""
     message = problem.message if name else f"{problem.field}: {problem.message}"
-    cure = "write digits, as in 0.02 or 2%" if problem.message == NOT_A_NUMBER else problem.cure
-    return Problem(where=WHERE, field=name, value=problem.value, message=message, cure=cure)
+    value = "nothing" if problem.value == "{}" else problem.value
+    return Problem(where=WHERE, field=name, value=value, message=message, cure=_cure(problem, name))
+
+
+def _cure(problem: Problem, name: str) -> str:
+    """The cure in a form, which takes percent and lists the metrics itself."""
+    if problem.message == NOT_A_NUMBER:
+        return "write digits, as in 0.02 or 2%"
+    if name == "effect" or name.startswith("margin"):
+        return "give a number more than 0, as in 2%" if problem.value == "{}" else problem.cure
+    return "choose one from the list" if problem.cure.startswith("known:") else problem.cure
 
 
 def number(text: str) -> int | float | str:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
+import numpy as np
+
 from trialflow.checks.comparison import number
 from trialflow.checks.finding import Finding
 from trialflow.checks.power import Baseline, baselines, enough_by, plan, power, power_problems
@@ -232,20 +234,23 @@ def planned(
     rate = drafted.traffic or measured.units_per_day or _recorded_rate(known[primary])
     enough = None
     try:
-        least = _one_look(promise, known[primary].baseline)
-        if rate is not None and least > TEN_YEARS * rate:
-            return Planned(drafted=drafted, faults=(_too_small(form, least, rate),))
-        if rate is not None:
-            enough = _enough(drafted, catalog, promise, known[primary].baseline, rate, least)
-        weeks = drafted.weeks or min(enough or trial, MOST_WEEKS)
-        final, faults = admitted(drafted, catalog, weeks, stated, today=today)
-        if faults or final is None:
-            return Planned(drafted=drafted, faults=faults)
-        locks = own and rate is not None and rate == measured.units_per_day
-        text = write_yaml(document(drafted, catalog, weeks, words={**BLANK, **_unit(known[primary])}, stated=stated))
-        asked = _Asked(drafted=drafted, catalog=catalog, measured=measured, known=known, rate=rate, today=today)
-        return Planned(drafted=drafted, result=_result(asked, final, enough, text, locks_traffic=locks))
-    except (OverflowError, StatisticsError, ZeroDivisionError) as error:
+        with np.errstate(over="raise"):
+            least = _one_look(promise, known[primary].baseline)
+            if rate is not None and least > TEN_YEARS * rate:
+                return Planned(drafted=drafted, faults=(_too_small(form, least, rate),))
+            if rate is not None:
+                enough = _enough(drafted, catalog, promise, known[primary].baseline, rate, least)
+            weeks = drafted.weeks or min(enough or trial, MOST_WEEKS)
+            final, faults = admitted(drafted, catalog, weeks, stated, today=today)
+            if faults or final is None:
+                return Planned(drafted=drafted, faults=faults)
+            locks = own and rate is not None and rate == measured.units_per_day
+            text = write_yaml(
+                document(drafted, catalog, weeks, words={**BLANK, **_unit(known[primary])}, stated=stated)
+            )
+            asked = _Asked(drafted=drafted, catalog=catalog, measured=measured, known=known, rate=rate, today=today)
+            return Planned(drafted=drafted, result=_result(asked, final, enough, text, locks_traffic=locks))
+    except (ArithmeticError, StatisticsError) as error:
         return Planned(drafted=drafted, faults=(_beyond_arithmetic(form, error),))
 
 

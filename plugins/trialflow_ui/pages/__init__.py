@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from trialflow_ui.pages import assets, experiment, experiments, finding, layers, memo, run
+from trialflow_ui.pages import assets, experiment, experiments, finding, layers, memo, metrics, plan, portfolio, run
 
 ROUTERS: tuple[APIRouter, ...] = (
     assets.router,
@@ -12,6 +12,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     memo.router,
     run.router,
     layers.router,
+    portfolio.router,
+    metrics.router,
+    plan.router,
 )
 
 __all__ = ["ROUTERS"]

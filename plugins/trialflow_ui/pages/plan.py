@@ -1,0 +1,157 @@
+"""A plan, and the promise that it becomes. Nothing here stores anything: registration is a run in Airflow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from trialflow.errors import NotSupportedError, Problem, PromiseError, WarehouseError
+from trialflow.overview import plan_words
+from trialflow.overview.plan_form import BASES, MOST_GUARDRAILS, PlanForm, by_field, draft
+from trialflow.overview.planning import Planned, planned, recorded
+from trialflow.overview.reader import Reader
+from trialflow.spec.experiment import Policy
+from trialflow.spec.yaml_text import MAX_CHARACTERS
+from trialflow.stages.preregistration import Accepted, Offer, check
+from trialflow_ui.access import may_act
+from trialflow_ui.entry import PREFIX
+from trialflow_ui.plan_charts import chance_chart, effect_chart
+from trialflow_ui.record import record, registry, workspace
+from trialflow_ui.render import page, yesterday
+
+router = APIRouter()
+LONGEST = 200
+WHERE = "the promise"
+POLICIES = {
+    Policy.FIXED.value: "one look, on the last day",
+    Policy.GROUP_SEQUENTIAL.value: "group sequential, with planned looks",
+    Policy.ALWAYS_VALID.value: "always valid, read every day",
+}
+
+
+@router.get("/plan/")
+def plan(
+    request: Request, view: Annotated[Reader, Depends(record)], can_act: Annotated[bool, Depends(may_act)]
+) -> HTMLResponse:
+    """The form, and what registration would lock for it."""
+    query = _query(request)
+    catalog = workspace().catalog()
+    form = PlanForm.of(query)
+    made = _made(form, view) if "effect" in query else None
+    result = made.result if made else None
+    today = yesterday() + timedelta(days=1)
+    return page(
+        request,
+        "plan.html.j2",
+        section="plan",
+        title="Plan",
+        form=form,
+        usual=draft(PlanForm(), today=today),
+        faults=by_field(made.faults) if made else {},
+        asked=made is not None,
+        result=result,
+        words=plan_words,
+        charts=(effect_chart(result), chance_chart(result)) if result and result.curve else (),
+        metrics=sorted(catalog.metrics.values(), key=lambda one: (one.source, one.name)),
+        bases=BASES,
+        policies=POLICIES,
+        rows=min(max([0, *(number for number, _ in form.numbered)]) + 2, MOST_GUARDRAILS),
+        query=urlencode({name: value for name, value in query.items() if value}),
+        query_with=lambda **changes: urlencode({name: value for name, value in {**query, **changes}.items() if value}),
+        can_act=can_act,
+        today=today,
+    )
+
+
+@router.get("/plan/register")
+def promise(
+    request: Request, view: Annotated[Reader, Depends(record)], can_act: Annotated[bool, Depends(may_act)]
+) -> HTMLResponse:
+    """The promise as YAML, filled from a plan; a person writes the words."""
+    query = _query(request)
+    made = _made(PlanForm.of(query), view) if "effect" in query else None
+    text = made.result.text if made and made.result else ""
+    return _promise_page(request, can_act=can_act, text=text, faulty=bool(made and made.faults))
+
+
+@router.post("/plan/check")
+def check_promise(
+    request: Request,
+    can_act: Annotated[bool, Depends(may_act)],
+    text: Annotated[str, Form(alias="yaml", max_length=MAX_CHARACTERS)] = "",
+    reason: Annotated[str, Form(max_length=4000)] = "",
+) -> HTMLResponse:
+    """What registration would say to this text today. Reads the record and the warehouse, and stores nothing."""
+    if not can_act:
+        raise HTTPException(403, "Checking a promise is for those who may register it.")
+    problems: tuple[Problem, ...] = ()
+    accepted = None
+    # Browsers send line ends as CR LF.
+    text = text.replace("\r\n", "\n")
+    try:
+        offer = Offer(where=WHERE, fields={"yaml": text})
+        accepted = check(workspace(), registry(), offer, today=yesterday() + timedelta(days=1))
+    except PromiseError as error:
+        problems = error.problems
+    except (WarehouseError, NotSupportedError) as error:
+        cure = "state the baselines in the promise, or have the warehouse answer"
+        problems = (Problem(where=WHERE, field="source", value="", message=str(error), cure=cure),)
+    on_record = accepted is not None and accepted.promise.slug in registry().slugs()
+    return _promise_page(
+        request,
+        can_act=can_act,
+        text=text,
+        reason=reason,
+        problems=problems,
+        accepted=accepted,
+        on_record=on_record,
+        checked=True,
+    )
+
+
+@router.get("/plan/check")
+def checked_before() -> Response:
+    """Airflow's frame loads an address again that was posted to: then there is nothing to check."""
+    return RedirectResponse(f"{PREFIX}/plan/register", status_code=303)
+
+
+def _promise_page(
+    request: Request,
+    *,
+    can_act: bool,
+    text: str,
+    reason: str = "",
+    problems: tuple[Problem, ...] = (),
+    accepted: Accepted | None = None,
+    on_record: bool = False,
+    checked: bool = False,
+    faulty: bool = False,
+) -> HTMLResponse:
+    return page(
+        request,
+        "plan_register.html.j2",
+        section="plan",
+        title="Register a promise",
+        text=text,
+        reason=reason,
+        problems=problems,
+        accepted=accepted,
+        on_record=on_record,
+        checked=checked,
+        faulty=faulty,
+        back=urlencode(_query(request)),
+        can_act=can_act,
+    )
+
+
+def _query(request: Request) -> dict[str, str]:
+    return {name[:LONGEST]: value[:LONGEST] for name, value in request.query_params.items()}
+
+
+def _made(form: PlanForm, view: Reader) -> Planned:
+    catalog = workspace().catalog()
+    return planned(form, workspace(), catalog, recorded(view, catalog), today=yesterday() + timedelta(days=1))
