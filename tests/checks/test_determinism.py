@@ -98,7 +98,7 @@ def everything(promise: Promise, summary: Summary) -> list[Checked]:
         information(promise, summary, primary_paths(promise, summary, history)),
         secondary(promise, summary),
         segments(promise, summary),
-        holdout(promise, summary, [Shipped(experiment="a", estimate=1.0, std_error=0.0)]),
+        holdout(promise, summary, [Shipped(experiment="a", naive=1.5, estimate=1.0, std_error=0.0)]),
     ]
 
 
