@@ -309,7 +309,7 @@ def _day() -> Spec:
         "type": "temporal",
         "title": None,
         "scale": {"type": "utc", "padding": 14},
-        "axis": {"format": "%-d %b", "grid": False, "labelOverlap": True, "tickCount": 7},
+        "axis": {"format": "%-d %b", "grid": False, "labelOverlap": "greedy", "labelSeparation": 10, "tickCount": 7},
     }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from trialflow.checks.finding import Status
+from trialflow.memo.evidence import real, to_day
 from trialflow.memo.sections.integrity import check_name
 from trialflow.memo.sections.looks import PURPOSE, latest
 from trialflow.memo.sections.verdict import verdict_text
-from trialflow.memo.words import fixed
+from trialflow.memo.words import day, fixed, percent
 from trialflow.overview.dossier import Dossier
 from trialflow.registry import Event, EventKind
 from trialflow.spec.look import Look, LookPurpose
@@ -41,8 +43,15 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.WITHDRAWN: "Withdrawn",
     EventKind.RETIRED: "Retired",
 }
-TOLD = ("why", "reason", "verdict", "rationale", "share")
-"""What of an event's detail is told, where it is there."""
+TOLD: Mapping[str, Callable[[Any], str]] = {
+    "verdict": str,
+    "share": lambda share: f"{percent(real(share) or 0.0)} of the audience",
+    "day": lambda told: f"from {day(found)}" if (found := to_day(told)) else str(told),
+    "why": str,
+    "reason": str,
+    "rationale": str,
+}
+"""What of an event's detail is told, where it is there, and how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,19 +104,19 @@ def log_days(dossier: Dossier) -> tuple[LogDay, ...]:
 ORDER = (Status.FAIL, Status.NO_DATA, Status.WARN, Status.PASS, Status.NOT_APPLICABLE)
 
 
-def _noted(dossier: Dossier, day: date) -> tuple[Noted, ...]:
+def _noted(dossier: Dossier, at: date) -> tuple[Noted, ...]:
     hidden = frozenset() if dossier.shown else EFFECTS
     rows = [
         Noted(
             check=key.check,
             name=check_name(key.check),
-            as_of=day,
+            as_of=at,
             status=key.status,
             headline=HIDDEN if key.check in hidden else dossier.told[key.row].headline,
             revisions=dossier.revisions[key.row],
         )
         for key in dossier.log
-        if key.as_of == day
+        if key.as_of == at
     ]
     return tuple(sorted(rows, key=lambda one: (ORDER.index(one.status), one.name)))
 
@@ -130,29 +139,29 @@ EFFECTS = frozenset(
 HIDDEN = "Not shown: the split or the record is broken."
 
 
-def _entries(dossier: Dossier, day: date) -> Iterator[Entry]:
+def _entries(dossier: Dossier, at: date) -> Iterator[Entry]:
     for event in sorted(dossier.events, key=lambda event: -event.sequence):
-        if event.as_of == day:
+        if event.as_of == at:
             yield _of_event(event)
     for decision in dossier.decisions:
-        if decision.as_of == day:
+        if decision.as_of == at:
             yield Entry(
                 text=f"Decision: {verdict_text(decision)}", note=" ".join(one.text for one in decision.reasons[:2])
             )
-    yield from _looks(dossier, day)
+    yield from _looks(dossier, at)
     for memo in dossier.memos:
-        if memo.as_of == day and memo.revision == 0:
+        if memo.as_of == at and memo.revision == 0:
             yield Entry(text=f"Memo: {memo.kind}", at=memo.recorded_at, memo=memo.kind)
 
 
 def _of_event(event: Event) -> Entry:
-    said = [str(event.detail[name]) for name in TOLD if event.detail.get(name) not in (None, "")]
+    said = [tell(event.detail[name]) for name, tell in TOLD.items() if event.detail.get(name) not in (None, "")]
     return Entry(text=EVENTS[event.kind], note="; ".join(said), by=event.by, at=event.recorded_at)
 
 
-def _looks(dossier: Dossier, day: date) -> Iterator[Entry]:
+def _looks(dossier: Dossier, at: date) -> Iterator[Entry]:
     """Looks for harm are made every day: only those that crossed are told one by one."""
-    taken = latest([one for one in dossier.looks if one.as_of == day])
+    taken = latest([one for one in dossier.looks if one.as_of == at])
     for look in taken:
         if look.purpose is not LookPurpose.HARM or look.crossed:
             yield Entry(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from trialflow.checks.finding import Finding
+from trialflow.memo.evidence import to_day
 from trialflow.memo.words import day, percent
 from trialflow.overview.brief import Brief, brief
 from trialflow.overview.curves import Curve, Line
@@ -47,7 +48,7 @@ def ramp_of(promise: Promise, events: Sequence[Event], newest: Mapping[str, Find
     gates = tuple(brief(newest[check]) for check in GATES if check in newest)
     if not rules.rollout and not moved and not gates:
         return None
-    began = {event.key: event.as_of for event in moved if event.kind is EventKind.ROLLOUT_STEP}
+    began = {event.key: told_for(event) for event in moved if event.kind is EventKind.ROLLOUT_STEP}
     return Ramp(
         steps=tuple(
             RampStep(number=number, share=percent(step.share), days=step.days, began=began.get(str(number)))
@@ -59,13 +60,18 @@ def ramp_of(promise: Promise, events: Sequence[Event], newest: Mapping[str, Find
     )
 
 
+def told_for(event: Event) -> date:
+    """The day from which a step counts: a step is recorded on the eve, and says so."""
+    return to_day(event.detail.get("day")) or event.as_of
+
+
 def _curve(moved: Sequence[Event], newest: Mapping[str, Finding]) -> Curve | None:
     """The share over time, up to the last day that the gates judged."""
     points: dict[date, float] = {}
     for event in moved:
         share = event.detail.get("share", ENDS.get(event.kind))
         if isinstance(share, int | float):
-            points[event.as_of] = 100.0 * share
+            points[told_for(event)] = 100.0 * share
     if not points:
         return None
     last = max([*points, *(newest[check].as_of for check in ("rollout", "watch") if check in newest)])
