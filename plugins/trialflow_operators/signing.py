@@ -52,6 +52,12 @@ FORM = {
 }
 
 
+def _with_the_question(context: Context, form: dict[str, Any]) -> dict[str, Any]:
+    """The form, about the recommendation that was asked where a program names none: data may be restated meanwhile."""
+    asked = context["task_state_store"].get(ASKED)
+    return form | {"recommendation": form.get("recommendation") or asked}
+
+
 class SignOffOperator(HITLOperator):
     """Ask a person for the verdict with the memo as the question, and record the answer.
 
@@ -113,7 +119,7 @@ class SignOffOperator(HITLOperator):
                     self.slug,
                     day_of(self.as_of),
                     option=event["chosen_options"][0] if event["chosen_options"] else "",
-                    form=event["params_input"] or {},
+                    form=_with_the_question(context, event["params_input"] or {}),
                     by=by["name"] if by else "",
                     at=event["responded_at"],
                 )

@@ -97,6 +97,13 @@ def test_an_answer_to_a_recommendation_that_was_replaced_is_asked_again(analysed
     assert operator.outlets == [ANALYSIS_DUE]
 
 
+def test_an_answer_that_names_no_recommendation_is_about_the_one_that_was_asked(analysed):
+    operator, context = a_try(asked="0000000000000000")
+    assert "restated" in operator.execute_complete(context, an_answer("ROLLBACK gate_40", recommendation=""))
+    operator, context = a_try(asked=analysed.fingerprint)
+    assert operator.execute_complete(context, an_answer("ROLLBACK gate_40")) == "ROLLBACK by ada"
+
+
 def test_where_nothing_was_analysed_nothing_is_asked(workspace):
     operator, context = a_try()
     with pytest.raises(AirflowFailException, match="cookie_cats"):
