@@ -1,0 +1,135 @@
+"""Which runs are about an experiment, and which experiment a run is about: on Airflow's own tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+DAY = date(2026, 3, 2)
+
+
+@pytest.fixture
+def session(airflow: None) -> Iterator[Session]:
+    """Airflow's tables of runs and tasks, empty, in memory."""
+    from airflow.models.base import Base
+
+    engine = create_engine("sqlite://")
+    Base.metadata.create_all(engine, tables=[Base.metadata.tables[name] for name in ("dag_run", "task_instance")])
+    with Session(engine) as made:
+        yield made
+    engine.dispose()
+
+
+def add_run(session: Session, dag: str, name: str, **fields: object) -> None:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.types import DagRunType
+
+    at = datetime.combine(DAY, datetime.min.time(), UTC)
+    row = DagRun.__table__.insert().values(
+        {
+            "dag_id": dag,
+            "run_id": name,
+            "run_type": DagRunType.MANUAL,
+            "state": "success",
+            "run_after": at,
+            "conf": {},
+            "log_template_id": 1,
+            "clear_number": 0,
+            "span_status": "not_started",
+            **fields,
+        }
+    )
+    session.execute(row)
+
+
+def add_task(session: Session, dag: str, run: str, task: str, index: int, name: str, state: str = "success") -> None:
+    from airflow.models.taskinstance import TaskInstance
+    from uuid6 import uuid7
+
+    session.execute(
+        TaskInstance.__table__.insert().values(
+            id=uuid7(),
+            dag_id=dag,
+            run_id=run,
+            task_id=task,
+            map_index=index,
+            rendered_map_index=name or None,
+            state=state,
+            try_number=1,
+            max_tries=0,
+            pool="default_pool",
+            pool_slots=1,
+            queue="default",
+            span_status="not_started",
+        )
+    )
+
+
+def test_runs_are_found_by_the_experiment_and_by_the_experiment_and_day(session: Session) -> None:
+    from trialflow_ui.runs import Runs
+
+    add_run(session, "aa_validation", "one", partition_key="my_shop")
+    add_run(session, "final_analysis", "two", partition_key=f"my_shop|{DAY}")
+    add_run(session, "final_analysis", "other", partition_key=f"myXshop|{DAY}")
+    add_run(session, "final_analysis", "longer", partition_key=f"my_shop_2|{DAY}")
+    found = Runs(session).of("my_shop", DAY, DAY)
+    assert {(one.run, one.day) for one in found} == {("one", None), ("two", DAY)}
+
+
+def test_daily_runs_are_those_that_looked_at_a_day_of_the_calendar(session: Session) -> None:
+    from trialflow_ui.runs import Runs
+
+    for number in range(5):
+        at = datetime(2026, 3, 1, 2, tzinfo=UTC) + timedelta(days=number)
+        add_run(session, "daily_monitoring", f"run-{number}", logical_date=at, run_after=at)
+    found = Runs(session).of("my_shop", DAY, DAY + timedelta(days=1))
+    assert [one.day for one in found] == [DAY + timedelta(days=1), DAY]
+
+
+def test_a_run_with_a_key_is_about_its_experiment(session: Session) -> None:
+    from trialflow_ui.runs import Runs
+
+    add_run(session, "rollout", "one", partition_key=f"my_shop|{DAY}")
+    about = Runs(session).about("rollout", "one")
+    assert (about.slug, about.day) == ("my_shop", DAY)
+
+
+def test_a_run_by_hand_is_about_the_experiment_of_its_params(session: Session) -> None:
+    from trialflow_ui.runs import Runs
+
+    add_run(session, "final_analysis", "one", conf={"slug": "my_shop"})
+    assert Runs(session).about("final_analysis", "one").slug == "my_shop"
+
+
+def test_a_mapped_task_is_about_the_experiment_it_is_named_after(session: Session) -> None:
+    from trialflow_ui.runs import Runs
+
+    add_run(session, "daily_monitoring", "one")
+    add_task(session, "daily_monitoring", "one", "monitor", 0, "my_shop")
+    add_task(session, "daily_monitoring", "one", "monitor", 1, "ranker-v7 (srm)")
+    add_task(session, "daily_monitoring", "one", "monitor", 2, "")
+    runs = Runs(session)
+    assert runs.about("daily_monitoring", "one", "monitor", 1).slug == "ranker-v7"
+    assert runs.about("daily_monitoring", "one").slugs == ("my_shop", "ranker-v7")
+    assert runs.about("daily_monitoring", "one", "monitor", 2).slug == ""
+
+
+def test_a_run_that_airflow_does_not_know_says_so(session: Session) -> None:
+    from trialflow_ui.runs import Runs
+
+    assert Runs(session).about("rollout", "nobody").known is False
+
+
+@pytest.mark.parametrize(("state", "found"), [("awaiting_input", True), ("deferred", True), ("success", False)])
+def test_the_signature_is_asked_for_where_a_task_waits(session: Session, state: str, found: bool) -> None:
+    from trialflow_ui.runs import Runs
+
+    add_run(session, "final_analysis", "manual__1+1", partition_key=f"my_shop|{DAY}")
+    add_task(session, "final_analysis", "manual__1+1", "sign", -1, "", state)
+    link = Runs(session).signing("my_shop", DAY)
+    assert link == ("/dags/final_analysis/runs/manual__1%2B1/tasks/sign/required_actions" if found else "")
+    assert Runs(session).signing("my_shop", DAY + timedelta(days=1)) == ""
