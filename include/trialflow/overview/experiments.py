@@ -6,11 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from threading import Lock
 from typing import Any
 
-from trialflow.overview.reader import Reader
+from trialflow.decision import Decision
+from trialflow.overview.brief import Brief
+from trialflow.overview.reader import MOST, Reader
 from trialflow.overview.standing import LIST_CHECKS, URGENT, Standing, standing
-from trialflow.registry import Stage
+from trialflow.registry import Event, Stage
+from trialflow.spec.promise import Promise
 
 ORDER = {stage: place for place, stage in enumerate((Stage.ANALYSED, Stage.BLOCKED, Stage.RUNNING, Stage.ROLLING_OUT))}
 FAR = date.max
@@ -39,13 +43,34 @@ class Choices:
 
 
 def every(reader: Reader, *, today: date) -> tuple[Standing, ...]:
-    """Where every experiment stands at the end of `today`. Six queries at most."""
+    """Where every experiment stands at the end of `today`. Eight queries at most, four when nothing is new."""
     promises, events = reader.promises(), reader.events()
     briefs, decisions = reader.briefs(LIST_CHECKS), reader.decisions(events)
     return tuple(
-        standing(promise, events.get(slug, ()), briefs.get(slug, {}), decisions.get(slug), today=today)
+        _standing(promise, events.get(slug, ()), briefs.get(slug, {}), decisions.get(slug), today)
         for slug, promise in promises.items()
     )
+
+
+def _standing(
+    promise: Promise, events: tuple[Event, ...], briefs: Mapping[str, Brief], decision: Decision | None, today: date
+) -> Standing:
+    """As it was put together before, if it was from the same: most of a record does not change between two pages."""
+    given = (promise, events, briefs, decision, today)
+    with _KEEPING:
+        known = _STANDINGS.get(promise.slug)
+    if known is not None and known[0] == given:
+        return known[1]
+    made = standing(promise, events, briefs, decision, today=today)
+    with _KEEPING:
+        if len(_STANDINGS) >= MOST:
+            _STANDINGS.clear()
+        _STANDINGS[promise.slug] = (given, made)
+    return made
+
+
+_STANDINGS: dict[str, tuple[tuple[Any, ...], Standing]] = {}
+_KEEPING = Lock()
 
 
 def choices(standings: Iterable[Standing]) -> Choices:

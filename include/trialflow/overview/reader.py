@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
-from itertools import groupby
+from itertools import chain
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -18,9 +19,12 @@ from sqlalchemy.orm import Session
 
 from trialflow.decision import Decision, Signature
 from trialflow.overview.brief import Brief, brief
-from trialflow.registry import Event, EventKind, Registry, StoredPromise, reading
+from trialflow.registry import Event, EventKind, Registry, StoredPromise
 from trialflow.registry.overview import (
     FindingKey,
+    decision_documents,
+    event_rows,
+    events_by_row,
     every_finding,
     finding_documents,
     findings_on,
@@ -67,6 +71,9 @@ class Keep(Generic[Kept]):
 
 PROMISES: Keep[Promise] = Keep()
 BRIEFS: Keep[Brief] = Keep()
+EVENTS: Keep[Event] = Keep(200_000)
+DECISIONS: Keep[tuple[Decision, str]] = Keep()
+"""Without signatures, which are events; with the fingerprint that a signature names."""
 
 
 class Reader:
@@ -86,9 +93,13 @@ class Reader:
         return {row: promise_of(stored) for row, stored in promise_documents(self._session, rows).items()}
 
     def events(self) -> dict[str, tuple[Event, ...]]:
-        """What happened to every experiment, by slug. One query."""
-        every = reading.events(self._session)
-        return {slug: tuple(told) for slug, told in groupby(every, lambda event: event.slug)}
+        """What happened to every experiment, by slug. Two queries at most."""
+        rows = event_rows(self._session)
+        found = EVENTS.get(self._record, chain.from_iterable(rows.values()), self._read_events)
+        return {slug: tuple(found[row] for row in told) for slug, told in rows.items()}
+
+    def _read_events(self, rows: Sequence[int]) -> dict[int, Event]:
+        return events_by_row(self._session, rows)
 
     def briefs(self, checks: Sequence[str]) -> dict[str, dict[str, Brief]]:
         """The newest finding of each check in brief, by slug and check. Two queries at most."""
@@ -113,13 +124,21 @@ class Reader:
         return every_finding(self._session, slug)
 
     def decisions(self, events: Mapping[str, Sequence[Event]]) -> dict[str, Decision]:
-        """The newest decision on every experiment with its signature, by slug. One query."""
+        """The newest decision on every experiment with its signature, by slug. Two queries at most."""
+        rows = newest_decisions(self._session)
+        found = DECISIONS.get(self._record, rows.values(), self._read_decisions)
+        return {slug: _signed(*found[row], events.get(slug, ())) for slug, row in rows.items()}
+
+    def _read_decisions(self, rows: Sequence[int]) -> dict[int, tuple[Decision, str]]:
         return {
-            slug: Decision.from_document(
-                stored.document, signature_of(events.get(slug, ()), stored.as_of, stored.fingerprint)
-            )
-            for slug, stored in newest_decisions(self._session).items()
+            row: (Decision.from_document(one.document, None), one.fingerprint)
+            for row, one in decision_documents(self._session, rows).items()
         }
+
+
+def _signed(decision: Decision, fingerprint: str, events: Iterable[Event]) -> Decision:
+    signature = signature_of(events, decision.as_of, fingerprint)
+    return decision if signature is None else replace(decision, signature=signature)
 
 
 def signature_of(events: Iterable[Event], as_of: date, fingerprint: str) -> Signature | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Select, func, literal, select, true, tuple_, union_all
@@ -17,8 +19,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from trialflow.checks.finding import Finding, Status
 from trialflow.registry.canonical import parsed
 from trialflow.registry.promises import stored
-from trialflow.registry.record import StoredDecision, StoredPromise
-from trialflow.registry.schema import DecisionRow, ExperimentRow, FindingRow, PromiseRow
+from trialflow.registry.reading import decision_of, event_of
+from trialflow.registry.record import Event, StoredDecision, StoredPromise
+from trialflow.registry.schema import DecisionRow, EventRow, ExperimentRow, FindingRow, PromiseRow
 
 BATCH = 10_000
 """Row ids per query: below the limits of both databases, above what a record of any usual size needs."""
@@ -98,8 +101,25 @@ def finding_documents(session: Session, rows: Iterable[int]) -> dict[int, Findin
     return found
 
 
-def newest_decisions(session: Session) -> Mapping[str, StoredDecision]:
-    """Per experiment the decision of the latest day, in its latest revision. One query."""
+def event_rows(session: Session) -> dict[str, tuple[int, ...]]:
+    """Row ids of all events by slug, each by day and order of recording. One query."""
+    query = select(EventRow.slug, EventRow.id).order_by(EventRow.slug, EventRow.as_of, EventRow.id)
+    told = groupby(session.execute(query), itemgetter(0))
+    return {slug: tuple(row for _, row in rows) for slug, rows in told}
+
+
+def events_by_row(session: Session, rows: Iterable[int]) -> dict[int, Event]:
+    """Events by row id. One query for each BATCH of them."""
+    wanted = sorted(rows)
+    found: dict[int, Event] = {}
+    for start in range(0, len(wanted), BATCH):
+        query = select(EventRow).where(EventRow.id.in_(wanted[start : start + BATCH]))
+        found |= {row.id: event_of(row) for row in session.scalars(query)}
+    return found
+
+
+def newest_decisions(session: Session) -> dict[str, int]:
+    """Row id of the decision of the latest day, in its latest revision, by slug. One query."""
     newest = (
         select(DecisionRow.id)
         .where(DecisionRow.slug == ExperimentRow.slug)
@@ -108,18 +128,19 @@ def newest_decisions(session: Session) -> Mapping[str, StoredDecision]:
         .correlate(ExperimentRow)
         .scalar_subquery()
     )
-    query = select(DecisionRow).where(DecisionRow.id.in_(select(newest).select_from(ExperimentRow)))
-    return {
-        row.slug: StoredDecision(
-            slug=row.slug,
-            as_of=row.as_of,
-            revision=row.revision,
-            fingerprint=row.fingerprint,
-            document=parsed(row.document),
-            recorded_at=row.recorded_at,
-        )
-        for row in session.scalars(query)
-    }
+    rows = select(ExperimentRow.slug, newest.label("newest")).subquery()
+    query = select(rows.c.slug, rows.c.newest).where(rows.c.newest.is_not(None))
+    return {slug: row for slug, row in session.execute(query)}  # noqa: C416 (rows of a result are no pairs to mypy)
+
+
+def decision_documents(session: Session, rows: Iterable[int]) -> dict[int, StoredDecision]:
+    """Decisions by row id. One query for each BATCH of them."""
+    wanted = sorted(rows)
+    found: dict[int, StoredDecision] = {}
+    for start in range(0, len(wanted), BATCH):
+        query = select(DecisionRow).where(DecisionRow.id.in_(wanted[start : start + BATCH]))
+        found |= {row.id: decision_of(row) for row in session.scalars(query)}
+    return found
 
 
 def _columns() -> Select[Any]:

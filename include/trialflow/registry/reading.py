@@ -89,16 +89,18 @@ def summaries(
 
 def decisions(session: Session, slug: str, *, revisions: bool = False) -> tuple[StoredDecision, ...]:
     """Verdicts on an experiment, by day."""
-    return tuple(
-        StoredDecision(
-            slug=slug,
-            as_of=row.as_of,
-            revision=row.revision,
-            fingerprint=row.fingerprint,
-            document=parsed(row.document),
-            recorded_at=row.recorded_at,
-        )
-        for row in session.scalars(_rows(DecisionRow, every=revisions, slug=slug))
+    return tuple(decision_of(row) for row in session.scalars(_rows(DecisionRow, every=revisions, slug=slug)))
+
+
+def decision_of(row: DecisionRow) -> StoredDecision:
+    """A row as a verdict."""
+    return StoredDecision(
+        slug=row.slug,
+        as_of=row.as_of,
+        revision=row.revision,
+        fingerprint=row.fingerprint,
+        document=parsed(row.document),
+        recorded_at=row.recorded_at,
     )
 
 
@@ -123,18 +125,20 @@ def events(session: Session, slug: str | None = None) -> tuple[Event, ...]:
     """What happened to an experiment (or to all), by day and order of recording."""
     query = select(EventRow).order_by(EventRow.slug, EventRow.as_of, EventRow.id)
     rows = session.scalars(query if slug is None else query.filter_by(slug=slug))
-    return tuple(
-        Event(
-            slug=row.slug,
-            kind=EventKind(row.kind),
-            as_of=row.as_of,
-            key=row.key,
-            detail=parsed(row.detail),
-            by=row.by,
-            sequence=row.id,
-            recorded_at=row.recorded_at,
-        )
-        for row in rows
+    return tuple(event_of(row) for row in rows)
+
+
+def event_of(row: EventRow) -> Event:
+    """A row as an event."""
+    return Event(
+        slug=row.slug,
+        kind=EventKind(row.kind),
+        as_of=row.as_of,
+        key=row.key,
+        detail=parsed(row.detail),
+        by=row.by,
+        sequence=row.id,
+        recorded_at=row.recorded_at,
     )
 
 
