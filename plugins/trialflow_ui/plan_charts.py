@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from trialflow.memo.words import percent, significant, whole
-from trialflow.overview.plan_words import axis, minimum
+from trialflow.memo.words import percent, whole
+from trialflow.overview.plan_words import axis, effect_text, minimum
 from trialflow.overview.planning import Plannable
 
 WEEKS = {
@@ -27,7 +27,7 @@ def effect_chart(plan: Plannable) -> dict[str, Any]:
             "weeks": one.weeks,
             "effect": factor * found,
             "line": name,
-            "told": f"{significant(factor * found)} {unit}",
+            "told": effect_text(plan, found),
             "units": whole(one.units),
         }
         for one in plan.curve

@@ -229,6 +229,12 @@ def axis(plan: Plannable) -> tuple[float, str]:
     return scale.factor, scale.effect_unit
 
 
+def effect_text(plan: Plannable, effect: float) -> str:
+    """An effect in the kind that was promised: `5.5% of the control value`, `0.4 views`."""
+    factor, unit = axis(plan)
+    return f"{significant(factor * effect)}{'' if unit.startswith('%') else ' '}{unit}"
+
+
 def minimum(plan: Plannable) -> float:
     """The smallest effect worth having, on the axis."""
     return _minimum(plan) * axis(plan)[0]
@@ -243,12 +249,11 @@ def asked_for(plan: Plannable) -> str:
 
 def curve_rows(plan: Plannable) -> tuple[tuple[str, ...], ...]:
     """Weeks, units, smallest effect, that with CUPED where its gain is known, and the chance."""
-    factor, unit = axis(plan)
     return tuple(
         (
             whole(one.weeks),
             whole(one.units),
-            *(f"{significant(factor * found)} {unit}" for found in (one.effect, one.adjusted) if found is not None),
+            *(effect_text(plan, found) for found in (one.effect, one.adjusted) if found is not None),
             percent(min(one.chance, 1.0), 0) if one.chance is not None else "",
         )
         for one in plan.curve

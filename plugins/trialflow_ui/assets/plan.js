@@ -1,8 +1,8 @@
 // Register: the checked promise goes from the browser to Airflow's own API, as the user who is logged in.
 (() => {
   const form = document.querySelector("form.promise");
-  const verdict = document.querySelector(".verdict");
-  if (verdict) verdict.focus();
+  const told = document.querySelector(".checked");
+  if (told) told.focus();
   const button = form?.querySelector("[data-register]");
   if (!button) return;
   const text = form.elements.yaml;
