@@ -9,6 +9,7 @@ from tests.overview.records import EVE, a_record, counted, day, dossier_of, ever
 from trialflow.decision import Verdict
 from trialflow.overview import dossier as dossiers
 from trialflow.overview.experiment import Detail, detail, life_steps
+from trialflow.overview.reader import Keep
 from trialflow.registry import EventKind, Registry, fold
 
 LATER = day(60)
@@ -153,7 +154,7 @@ def test_the_number_of_queries_does_not_grow_with_the_days(tmp_path: Path) -> No
     for days in (5, 90):
         with registry.append(SLUG) as record:
             record.findings(every_day(scenes.clean(), days))
-        dossiers.FINDINGS, dossiers.TOLD = dossiers.Keep(), dossiers.Keep()
+        dossiers.FINDINGS, dossiers.TOLD = Keep(), Keep()
         with counted() as sent:
             shown(registry)
         asked.append(len(sent))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def page(registry: Registry, check: str, revision: int | None = None) -> Finding
         return finding_page(Archive(session, registry.name), SLUG, check, as_of, revision)
 
 
-def tables(evidence: dict[str, object]) -> tuple[Table, ...]:
+def tables(evidence: Mapping[str, object]) -> tuple[Table, ...]:
     return evidence_tables(PROMISE, scenes.finding("srm", Status.PASS, "Fine.", evidence))
 
 

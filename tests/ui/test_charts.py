@@ -83,7 +83,7 @@ EVERY = [*(one for chart in (EFFECT, FOREST, ALLOCATION, LIFETIME) for one in dr
 
 
 def values(drawing: Drawing) -> list[dict[str, object]]:
-    return drawing.spec["data"]["values"]
+    return list(drawing.spec["data"]["values"])
 
 
 def marks(node: object) -> Iterator[str]:

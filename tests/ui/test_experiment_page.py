@@ -174,7 +174,7 @@ def test_a_memo_is_served_as_it_was_recorded_and_may_run_nothing(tmp_path: Path)
     with registry.reading() as session:
         answer = memo(SLUG, "decision", as_of, Archive(session, registry.name))
     stored = registry.memos(SLUG, as_of=as_of, kind="decision")[0].documents["html"]
-    assert answer.body.decode() == stored
+    assert bytes(answer.body).decode() == stored
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "script-src" not in policy

@@ -8,6 +8,7 @@ from datetime import date
 
 from trialflow.checks.finding import Finding
 from trialflow.decision import Decision
+from trialflow.memo.evidence import Evidence
 from trialflow.memo.memo import Section
 from trialflow.memo.sections.effect import effect_section, novelty_section
 from trialflow.memo.sections.integrity import integrity_section
@@ -19,7 +20,7 @@ from trialflow.memo.words import day
 from trialflow.overview.brief import Brief, brief
 from trialflow.overview.curves import Curve, information_curve, planned_power_curve, share_curves
 from trialflow.overview.dossier import Dossier
-from trialflow.overview.log import LogDay, log_days
+from trialflow.overview.log import EFFECTS, LogDay, log_days
 from trialflow.overview.promised import Field, promised_fields
 from trialflow.overview.ramp import Ramp, ramp_of
 from trialflow.overview.standing import LIST_CHECKS, STAGES, Standing, standing
@@ -151,7 +152,7 @@ def _parts(dossier: Dossier) -> tuple[Part, ...]:
         parts.append(_part(found, "novelty", novelty_section(promise, evidence), "novelty"))
     if found:
         checks = ("srm", "srm_final", "completeness", "imbalance", "aa", "lock", "collision", "day_to_day")
-        split = _part(found, "integrity", integrity_section(promise, evidence), *checks)
+        split = _part(found, "integrity", integrity_section(promise, _sound(dossier)), *checks)
         parts.append(replace(split, curves=share_curves(dossier)))
         power = _part(
             found, "power", power_section(promise, evidence, dossier.looks, shown=shown), "information", "power"
@@ -159,6 +160,12 @@ def _parts(dossier: Dossier) -> tuple[Part, ...]:
         curves = (information_curve(dossier) if shown else None, planned_power_curve(dossier))
         parts.append(replace(power, curves=tuple(curve for curve in curves if curve)))
     return tuple(parts)
+
+
+def _sound(dossier: Dossier) -> Evidence:
+    """The evidence without what speaks of effects, where none may be shown."""
+    kept = {name: one for name, one in dossier.evidence.findings.items() if dossier.shown or name not in EFFECTS}
+    return Evidence(findings=kept)
 
 
 def _part(found: Mapping[str, Finding], key: str, section: Section, *checks: str) -> Part:

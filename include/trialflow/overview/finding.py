@@ -22,6 +22,7 @@ from trialflow.spec.promise import Promise
 COMPARISONS = "comparisons"
 SMALLEST = 1e-4  # below it a number is written with its power of ten
 WIDEST = 12  # columns of a table; a row of more fields is told field by field
+TELLING = EFFECTS | {"information"}  # its forecast speaks of the effect so far
 HIDDEN = "Not shown: under a broken split or an invalid verdict, a difference between the variants says nothing."
 
 
@@ -58,7 +59,7 @@ def finding_page(archive: Archive, slug: str, check: str, as_of: date, revision:
     chosen = next((one for one in every if revision is None or one.revision == revision), None)
     if chosen is None:
         return None
-    hidden = HIDDEN if check in EFFECTS and not _may_be_shown(archive, slug) else ""
+    hidden = HIDDEN if check in TELLING and not _may_be_shown(archive, slug) else ""
     days = [key.as_of for key in archive.days_of(slug, check)]
     return FindingPage(
         promise=promise,

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from trialflow.checks.finding import Status
+from trialflow.decision import Verdict
 from trialflow.memo.evidence import real, to_day
 from trialflow.memo.sections.integrity import check_name
 from trialflow.memo.sections.looks import PURPOSE, latest
@@ -43,6 +44,7 @@ EVENTS: Mapping[EventKind, str] = {
     EventKind.WITHDRAWN: "Withdrawn",
     EventKind.RETIRED: "Retired",
 }
+FIRST_REASONS = 2  # of a decision; all stand on top of the page and in the memo
 TOLD: Mapping[str, Callable[[Any], str]] = {
     "verdict": str,
     "share": lambda share: f"{percent(real(share) or 0.0)} of the audience",
@@ -145,9 +147,9 @@ def _entries(dossier: Dossier, at: date) -> Iterator[Entry]:
             yield _of_event(event)
     for decision in dossier.decisions:
         if decision.as_of == at:
-            yield Entry(
-                text=f"Decision: {verdict_text(decision)}", note=" ".join(one.text for one in decision.reasons[:2])
-            )
+            reasons = " ".join(one.text for one in decision.reasons[:FIRST_REASONS])
+            told = dossier.shown or decision.final_verdict is Verdict.INVALID
+            yield Entry(text=f"Decision: {verdict_text(decision)}", note=reasons if told else HIDDEN)
     yield from _looks(dossier, at)
     for memo in dossier.memos:
         if memo.as_of == at and memo.revision == 0:
