@@ -47,6 +47,15 @@ def test_a_registration_note_of_an_amendment_says_so_with_its_reason_and_both_va
     assert "1 earlier amendment went before this one." in first.paragraphs
 
 
+def test_the_plan_says_what_the_expected_traffic_finds_and_how_the_power_is_split() -> None:
+    rows = [{"metric": "conversion", "resolvable": 0.0012}]
+    power = finding("power", Status.PASS, "Enough.", {"metrics": rows, "power_per_test": 0.89})
+    (plan,) = [one for one in registration_note(promise(), [power]).sections if one.title == "Plan"]
+    assert plan.paragraphs[1:] == ("Each is planned with a power of 89%, so that all together have 80%.",)
+    found = plan.tables[0].columns.index("Expected traffic finds")
+    assert [row[found] for row in plan.tables[0].rows if row[0] == "conversion"] == ["0.12 percentage points"]
+
+
 def test_canary_ramp_watch_and_what_takes_them_back_are_promised_in_words() -> None:
     rules = {
         "canary": {"share": 0.02, "days": 2},

@@ -13,6 +13,7 @@ from tests.memo.scenes import metric
 from trialflow.memo import words
 from trialflow.memo.words import MINUS
 from trialflow.spec.experiment import Amount
+from trialflow.spec.metric import Ranked
 
 
 def test_a_negative_number_has_a_real_minus_sign_and_zero_has_none() -> None:
@@ -56,6 +57,13 @@ def test_a_sentence_keeps_the_spelling_of_names() -> None:
     assert words.sentence("conversion: not crossed.") == "conversion: not crossed."
     assert words.sentence("the split is fine") == "The split is fine."
     assert words.sentence("  ") == ""
+
+
+def test_a_metric_without_a_unit_is_one_of_what_it_ranks() -> None:
+    latency = metric("latency", "quantile").model_copy(update={"unit": "", "ranked": Ranked.UNITS})
+    assert words.scale_of(latency, "user_id").effect_unit == "per user"
+    by_event = latency.model_copy(update={"ranked": Ranked.EVENTS})
+    assert words.scale_of(by_event, "user_id").effect_unit == "per event"
 
 
 def test_a_promised_size_says_of_what() -> None:

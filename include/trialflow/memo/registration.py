@@ -8,7 +8,7 @@ from datetime import timedelta
 from trialflow.checks.finding import Finding, Status, worst
 from trialflow.memo.build import labels, provenance
 from trialflow.memo.code import code
-from trialflow.memo.evidence import Evidence
+from trialflow.memo.evidence import Evidence, real
 from trialflow.memo.inputs import Inputs, finding_references, plan_reference
 from trialflow.memo.memo import Memo, Section, Table
 from trialflow.memo.sections.effect import POLICY, scale
@@ -76,7 +76,7 @@ def registration_note(
             _why(promise),
             _what(promise),
             _metrics(promise),
-            _plan(promise),
+            _plan(promise, evidence),
             _rules(promise),
             *_after(promise),
             *_checks(evidence),
@@ -226,7 +226,9 @@ def _metrics(promise: Promise) -> Section:
     )
 
 
-def _plan(promise: Promise) -> Section:
+def _plan(promise: Promise, evidence: Evidence) -> Section:
+    shown = {str(row.get("metric")): real(row.get("resolvable")) for row in evidence.rows("power", "metrics")}
+    knows = any(value is not None for value in shown.values())
     rows = []
     for plan in promise.plan.metrics:
         how = scale(promise, plan.metric)
@@ -237,6 +239,7 @@ def _plan(promise: Promise) -> Section:
                 f"{significant(plan.baseline_std_dev * how.factor)} {how.effect_unit}",
                 NOT_AVAILABLE if plan.minimum_effect is None else absolute(plan.minimum_effect, how),
                 NOT_AVAILABLE if plan.units_per_variant is None else whole(plan.units_per_variant),
+                *((_resolved(promise, plan.metric, shown.get(plan.metric)),) if knows else ()),
                 plan.origin or "not stated",
             )
         )
@@ -246,9 +249,27 @@ def _plan(promise: Promise) -> Section:
         f"Traffic: {whole(daily) if daily is not None else NOT_AVAILABLE} units a day, "
         f"{whole(expected) if expected is not None else NOT_AVAILABLE} units expected over the calendar."
     )
-    columns = ("Metric", "Baseline", "Standard deviation", "Effect to find", "Units per variant", "Baseline from")
+    columns = ("Metric", "Baseline", "Standard deviation", "Effect to find", "Units per variant")
+    columns = (*columns, *(("Expected traffic finds",) if knows else ()), "Baseline from")
     table = Table(caption="Planned sample sizes; baselines per unit", columns=columns, rows=tuple(rows))
-    return Section(title="Plan", paragraphs=(traffic,), tables=(table,) if rows else (), essential=True)
+    each = evidence.number("power", "power_per_test")
+    together = promise.experiment.analysis.power
+    power = (
+        (f"Each is planned with a power of {percent(each, 0)}, so that all together have {percent(together)}.",)
+        if each is not None and each > together and promise.experiment.metrics.guardrails
+        else ()
+    )
+    return Section(title="Plan", paragraphs=(traffic, *power), tables=(table,) if rows else (), essential=True)
+
+
+def _resolved(promise: Promise, metric: str, size: float | None) -> str:
+    """The smallest effect or margin that the expected traffic resolves, of the kind that was promised."""
+    if size is None:
+        return NOT_AVAILABLE
+    margins = {one.metric: one.margin for one in promise.experiment.metrics.guardrails}
+    if metric in margins and margins[metric].relative is not None:
+        return f"{significant(100.0 * size)}% of the control value"
+    return absolute(size, scale(promise, metric))
 
 
 def _rules(promise: Promise) -> Section:

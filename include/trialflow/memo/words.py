@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from trialflow.spec.experiment import Amount
-from trialflow.spec.metric import Metric, MetricKind
+from trialflow.spec.metric import Metric, MetricKind, Ranked
 
 NOT_AVAILABLE = "not available"
 MINUS = "\N{MINUS SIGN}"
@@ -185,7 +185,8 @@ def scale_of(metric: Metric | None, unit: str) -> MetricScale:
     written = metric.unit if metric is not None else ""
     if written in ("%", "percent"):
         return MetricScale(factor=1.0, value_suffix="%", effect_unit="percentage points")
-    label = written or f"per {plain(unit)}"
+    by_event = metric is not None and metric.ranked is Ranked.EVENTS
+    label = written or ("per event" if by_event else f"per {plain(unit)}")
     return MetricScale(factor=1.0, value_suffix=f" {label}", effect_unit=label)
 
 
