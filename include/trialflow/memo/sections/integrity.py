@@ -110,6 +110,8 @@ def integrity_section(promise: Promise, evidence: Evidence) -> Section:
                 columns=("Check", "Status", "What was found", "Figures"),
                 rows=tuple(rows),
             ),
+            *_where_table(evidence),
+            *_pre_period_table(evidence),
             *_aa_table(evidence),
         ),
         charts=(chart,) if chart else (),
@@ -190,6 +192,56 @@ def _srm_detail(evidence: Evidence) -> str:
     if mixed:
         parts.append(f"{counted(int(mixed), 'unit')} seen in two variants and left out")
     return "; ".join(parts)
+
+
+def _where_table(evidence: Evidence) -> tuple[Table, ...]:
+    """Where the split is wrong, worst first; only what stands out: no group explains a split that is sound."""
+    rows = [row for check in ("srm", "srm_final") for row in evidence.rows(check, "drill_down") if row.get("broken")]
+    told = {
+        (
+            _where(row),
+            _counts(row.get("observed")),
+            _counts(row.get("expected")),
+            p_value(real(row.get("adjusted_p_value"))),
+        ): None
+        for row in rows
+    }
+    if not told:
+        return ()
+    columns = ("Where", "Units seen", "Units planned", "Corrected p-value")
+    caption = "Where the split differs from the plan, worst first (corrected by Holm over all days and groups)"
+    return (Table(caption=caption, columns=columns, rows=tuple(told)),)
+
+
+def _where(row: Mapping[str, Any]) -> str:
+    when = to_day(row.get("value")) if row.get("dimension") == "day" else None
+    return day(when) if when else f"{row.get('dimension')} = {row.get('value') or '(empty)'}"
+
+
+def _counts(found: object) -> str:
+    """`control 4,512, v7 4,960`."""
+    known = found.items() if isinstance(found, Mapping) else ()
+    return ", ".join(f"{name} {whole(units)}" for name, value in known if (units := real(value)) is not None)
+
+
+def _pre_period_table(evidence: Evidence) -> tuple[Table, ...]:
+    """The looks at the time before the exposure; told where they differ, and where somebody asks whether they were made."""
+    rows = tuple(
+        (
+            str(row.get("metric", NOT_AVAILABLE)),
+            NOT_AVAILABLE if (when := to_day(row.get("day"))) is None else day(when),
+            NOT_AVAILABLE if (units := real(row.get("units"))) is None else whole(units),
+            p_value(real(row.get("adjusted_p_value"))),
+            "differ" if row.get("apart") else "agree",
+        )
+        for row in evidence.rows("imbalance", "looks")
+    )
+    if not rows:
+        return ()
+    columns = ("Metric", "Day of the look", "Units", "Corrected p-value", "The variants")
+    share = evidence.number("imbalance", "alpha")
+    alpha = f", {probability(share)} over all looks" if share is not None else ""
+    return (Table(caption=f"Values from before the exposure{alpha}", columns=columns, rows=rows),)
 
 
 def _aa_table(evidence: Evidence) -> tuple[Table, ...]:
