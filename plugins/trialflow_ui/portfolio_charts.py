@@ -11,6 +11,8 @@ from trialflow.overview.portfolio import Month, Outcome, VerdictRow
 from trialflow.overview.returns import Returned, Sum
 
 Spec = dict[str, Any]
+NAMES: Spec = {"labelAngle": 0, "labelExpr": "split(datum.label, ' ')", "labelOverlap": True}
+"""Names below a pair of bars, a word a line: they stand side by side on a phone too."""
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 
@@ -43,7 +45,7 @@ def _grouped(values: Iterable[Spec], *, x: str, order: Sequence[str], group: tup
         "data": {"values": list(values)},
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {
-            "x": {"field": x, "type": "nominal", "sort": list(order), "title": None, "axis": {"labelAngle": 0}},
+            "x": {"field": x, "type": "nominal", "sort": list(order), "title": None, "axis": NAMES},
             "xOffset": {"field": "what", "sort": list(group)},
             "y": {"field": "experiments", "type": "quantitative", "title": "experiments", "axis": {"tickMinStep": 1}},
             "color": _series(group),
@@ -108,7 +110,7 @@ def returns(rows: Iterable[Returned]) -> Spec | None:
             "color": _series(("as seen", "shrunken")),
             "tooltip": tips,
         },
-        "layer": [_zero(), *_intervals("share of the control value, good direction to the right", "effect", "%")],
+        "layer": [_zero(), *_intervals("share of the control value", "effect", "%")],
     }
 
 
