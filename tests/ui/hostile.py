@@ -17,7 +17,7 @@ from trialflow.stages.preregistration import Offer, register
 from trialflow.stages.sign import sign
 from trialflow.stages.workspace import Workspace
 
-SIGNED, WAITING = SLUG, "waiting_shop"
+SIGNED, WAITING, NEW = SLUG, "waiting_shop", "new_shop"
 TAG, ATTRIBUTE = "xss", "data-xss"
 ATTACK = f"""'"></title></textarea></script></style><{TAG} {ATTRIBUTE}="1">{{{{ 7 * 7 }}}}&lt;{TAG}&gt;"""
 
@@ -39,10 +39,12 @@ PROMISE = {
 
 
 def hostile_record(root: Path) -> Workspace:
-    """One life with its signature, and one that waits for it; sources and metrics are described in the same tongue."""
+    """A life that is signed, one that waits for it, one that has not begun; all is described in the same tongue."""
     workspace = fill(shop(root), world(effect=0.25, segments={"device": {"mobile": 0.6, hostile("segment"): 0.4}}))
     _describe(workspace)
+    (root / "promise.yaml").write_text(promise(**PROMISE))
     begin(workspace, promise(**PROMISE))
+    copy_life(workspace.registry_url, SIGNED, [NEW], layer="ranking")
     notes = promise(**PROMISE | {"notes": hostile("changed")})
     register(workspace, Offer(where="a test", text=notes), by="ada", today=FIRST, reason=hostile("reason"))
     for day in days(last=LAST):

@@ -9,23 +9,27 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from tests.stages.worlds import LAST
-from tests.ui.hostile import SIGNED, WAITING
+from tests.ui.hostile import NEW, SIGNED, WAITING
 from trialflow_ui.render import ASSETS
 
 DAY = LAST.isoformat()
-CHECKS = ("effects", "guardrails", "segments", "srm", "information", "lock", "aa", "power", "shrinkage")
+CHECKS = ("effects", "segments", "srm", "aa")
 FILLED: Mapping[str, tuple[str, ...]] = {
-    "slug": (SIGNED, WAITING),
+    "slug": (SIGNED, WAITING, NEW),
     "check": CHECKS,
     "as_of": (DAY,),
     "day": (DAY,),
-    "kind": ("decision",),
-    "metric": ("views_3d", "revenue_3d", "complained_1d"),
-    "name": ("pages.css", "theme.js", "pages.js", "icon.svg", "vendor/vega.min.js"),
+    "kind": ("decision", "registration"),
+    "metric": ("views_3d",),
+    "name": ("pages.css", "vendor/vega.min.js"),
 }
 """Parameter of a path or a required one of a query → values that the record of the tests has."""
-VALUES = {"name": {"/metrics/{name}": ("views_3d", "revenue_3d"), "/metrics/{name}/": ("views_3d", "revenue_3d")}}
+VALUES = {"name": {"/metrics/{name}": ("views_3d",)}}
+"""Parameters that mean something else on one route."""
+PLAN = {"metric": "views_3d", "effect": "20"}
 QUERIES: Mapping[str, tuple[Mapping[str, str], ...]] = {
+    "/plan/": ({}, PLAN),
+    "/plan/register": ({}, PLAN),
     "/run/": (
         {"dag_id": "final_analysis", "run_id": "manual__1"},
         {"dag_id": "daily_monitoring", "run_id": "manual__1", "task_id": "monitor", "map_index": "0"},
