@@ -47,7 +47,7 @@ from trialflow.warehouse.summary import HistorySummary
 
 UNKNOWN_WEEKS = 4
 CURVE_WEEKS = 12
-CURVE_POINTS = 16
+CURVE_POINTS = 10
 TEN_YEARS = 3650
 
 
