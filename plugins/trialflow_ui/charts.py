@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from trialflow.memo.memo import Allocation, Chart, EffectOverTime, Forest, Lifetime
@@ -18,6 +18,7 @@ from trialflow_ui.render import short_day
 Spec = dict[str, Any]
 SERIES = ("@mark", "@second", "@third", "@good", "@bad")
 HEIGHT = 240
+MOST_NAMED = 7  # days on an axis
 ROW = 34  # pixels for one interval of a forest
 
 
@@ -51,7 +52,8 @@ def curve(data: Curve) -> Drawing:
         for at, value in zip(line.days, line.values, strict=True)
     ]
     shape = {"type": "line", "strokeWidth": 2, "interpolate": "step-after" if data.stepped else "linear"}
-    x, y = _day(), _quantity("value", data.axis, zero=data.stepped)
+    x = _day([at for line in data.lines for at in line.days])
+    y = _quantity("value", data.axis, zero=data.stepped)
     series = _colour([line.name for line in data.lines])
     spec = _spec(
         values,
@@ -81,13 +83,14 @@ def _effect(chart: Chart) -> tuple[Drawing, ...]:
         if middle is not None
     ]
     looks = sorted({at for path in data.paths for at in path.look_days})
+    x, names = _day([at for path in data.paths for at in path.days]), [path.variant for path in data.paths]
     levels = [] if data.minimum_effect is None else [_level(data.minimum_effect, "minimum effect", "@good")]
     spec = _spec(
         values,
-        *_bands(_day(), data.axis, effect_range(data), [path.variant for path in data.paths], continuous=True),
+        *_bands(x, data.axis, effect_range(data), names, continuous=True),
         *levels,
         *_marks([(at, f"look {number}") for number, at in enumerate(looks, start=1)]),
-        *_estimates(_day(), data.axis, [path.variant for path in data.paths], "Day"),
+        *_estimates(x, data.axis, names, "Day"),
     )
     rows = [
         (path.variant, short_day(at), *map(_number, (middle, low, high)), "yes" if at in path.look_days else "")
@@ -240,7 +243,7 @@ def _allocation(chart: Chart) -> tuple[Drawing, ...]:
         for name, seen, plan in zip(data.variants, data.observed, data.expected, strict=True)
     ]
     units = Drawing(
-        title=f"{chart.title} (dark tick)",
+        title=f"{chart.title} (the tick)",
         alt=chart.alt,
         spec=spec,
         columns=("Variant", data.unit, "Planned"),
@@ -254,6 +257,7 @@ def _split_evidence(data: Allocation) -> tuple[Drawing, ...]:
     if len(known) < 2:  # a line
         return ()
     low, high = split_range(data.p_values, data.threshold)
+    x = _day(data.days)
     values = [
         {"day": at.isoformat(), "when": short_day(at), "p": max(value, low), "told": p_value(value)}
         for at, value in known
@@ -267,12 +271,12 @@ def _split_evidence(data: Allocation) -> tuple[Drawing, ...]:
     }
     spec = _spec(
         values,
-        *([_level(data.threshold, "alarm", "@bad")] if data.threshold else []),
-        {"mark": {"type": "line", "color": "@mark", "strokeWidth": 2}, "encoding": {"x": _day(), "y": y}},
+        *([_level(data.threshold, "alarm", "@bad", right=True)] if data.threshold else []),
+        {"mark": {"type": "line", "color": "@mark", "strokeWidth": 2}, "encoding": {"x": x, "y": y}},
         {
             "mark": {"type": "point", "color": "@mark", "filled": True, "size": 45},
             "encoding": {
-                "x": _day(),
+                "x": x,
                 "y": y,
                 "tooltip": [{"field": "when", "title": "Day"}, {"field": "told", "title": "Split"}],
             },
@@ -303,13 +307,21 @@ def _spec(values: Sequence[Mapping[str, Any]], *layers: Spec, height: int | Spec
     return {"data": {"values": list(values)}, "height": height, "layer": list(layers)}
 
 
-def _day() -> Spec:
+def _day(days: Sequence[date]) -> Spec:
+    """An axis of days; on a short one each is named once, never twice."""
+    short = max(days) - min(days) < timedelta(days=MOST_NAMED)
     return {
         "field": "day",
         "type": "temporal",
         "title": None,
         "scale": {"type": "utc", "padding": 14},
-        "axis": {"format": "%-d %b", "grid": False, "labelOverlap": "greedy", "labelSeparation": 10, "tickCount": 7},
+        "axis": {
+            "format": "%-d %b",
+            "grid": False,
+            "labelOverlap": "greedy",
+            "labelSeparation": 10,
+            "tickCount": {"interval": "day", "step": 1} if short else MOST_NAMED,
+        },
     }
 
 
@@ -362,8 +374,8 @@ def _tips(about: str, day: str, axis: str) -> list[Spec]:
     ]
 
 
-def _level(value: float, text: str, colour: str = "@soft") -> Spec:
-    """A level to compare with: a dashed line, named at its left end."""
+def _level(value: float, text: str, colour: str = "@soft", *, right: bool = False) -> Spec:
+    """A level to compare with: a dashed line, named at one end."""
     return {
         "data": {"values": [{"level": value, "text": text}]},
         "layer": [
@@ -374,16 +386,16 @@ def _level(value: float, text: str, colour: str = "@soft") -> Spec:
             {
                 "mark": {
                     "type": "text",
-                    "align": "left",
+                    "align": "right" if right else "left",
                     "baseline": "bottom",
-                    "dx": 4,
+                    "dx": -4 if right else 4,
                     "dy": -3,
                     "color": colour,
                     "fontSize": 12,
                 },
                 "encoding": {
                     "y": {"field": "level", "type": "quantitative"},
-                    "x": {"value": 0},
+                    "x": {"value": "width" if right else 0},
                     "text": {"field": "text"},
                 },
             },
