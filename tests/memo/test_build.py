@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -23,7 +24,9 @@ from tests.memo.scenes import (
 )
 from trialflow.decision import Signature, Verdict
 from trialflow.memo import Order, holdout_memo, markdown
+from trialflow.memo.evidence import Evidence
 from trialflow.memo.memo import Section
+from trialflow.memo.sections.looks import looks_text
 from trialflow.spec.look import LookPurpose
 
 Golden = Callable[[str, str], None]
@@ -179,6 +182,15 @@ def test_the_minimum_effect_is_the_one_of_the_verdict() -> None:
 def test_a_rerun_look_is_one_row_of_the_ledger() -> None:
     table = section(ship(), "Power and looks").tables[0]
     assert [row[0] for row in table.rows] == ["8 March 2026", "15 March 2026"]
+
+
+def test_a_fixed_horizon_has_one_look_also_after_an_extension() -> None:
+    fixed = promise(
+        analysis={"stopping": {"policy": "fixed"}},
+        calendar={"first_day": START, "last_day": START + timedelta(days=6), "max_extension_days": 7},
+    )
+    after = look(14, z=4.0, boundary=1.96, spent=0.05, crossed=True)
+    assert looks_text(fixed, (after,), Evidence.of(())) == "1 of 1 planned look"
 
 
 def test_a_look_that_could_stop_nothing_has_no_boundary() -> None:

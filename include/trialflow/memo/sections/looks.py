@@ -59,6 +59,9 @@ def looks_text(promise: Promise, looks: Sequence[Look], evidence: Evidence) -> s
     taken = look_days_taken(promise, looks, evidence)
     if promise.experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
         return f"{counted(len(taken), 'daily look')}, all allowed"
+    if promise.experiment.analysis.stopping.policy is Policy.FIXED:
+        # An extension postpones the one look: on the former last day none was taken.
+        return f"{len(taken)} of 1 planned look"
     extended = bool(evidence.get("effects", "extended")) or any(
         found > promise.experiment.calendar.final_day() for found in taken
     )
