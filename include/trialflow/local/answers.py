@@ -69,7 +69,7 @@ ANSWERS: Mapping[str, Answer] = {
         rationale="The benefit is shown, but until the new servers run serving it costs more than it brings.",
         follow_ups=(
             "Measure the serving cost on the new servers; Platform team; 2026-12-15",
-            "Sign a launch again when they run; Ranking team; 2027-01-31",
+            "Register the launch as a promise of its own when they run; Ranking team; 2027-01-31",
         ),
     ),
 }
