@@ -191,8 +191,8 @@ INTRODUCTION = f"""{HEADING}
 `make bench-pages` writes this section: a record of {{experiments}} experiments of {{days}} days each ({{size}}; all of
 their findings, summaries, looks and events), asked in one process by an administrator, login and rendering included. First:
 the first request of a process, which compiles the template too. Cold: nothing of the record is kept (median of 5). Warm: as
-every later reader finds it (median of {{rounds}}). CPU time, which a machine that does nothing else needs as wall time too.
-The goals are for warm pages.
+every later reader finds it (median of {{rounds}}). CPU time,
+which a machine that does nothing else needs as wall time too. The goals are for warm pages.
 """
 
 

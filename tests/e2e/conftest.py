@@ -22,6 +22,7 @@ from trialflow.stages.workspace import Workspace
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".trialflow-e2e"
 PICTURES = HOME / "pictures"
+FOR_README = {"experiments-light": "experiments.png", "experiment-light": "experiment.png"}
 START_S, PARK_S = 600.0, 600.0
 
 THEMES = ("light", "dark")
@@ -122,6 +123,8 @@ def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], Path]:
         test = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
         path = PICTURES / f"{name or test}.png"
         page.screenshot(path=path)
+        if os.environ.get("TRIALFLOW_PICTURES") and path.stem in FOR_README:
+            shutil.copy(path, ROOT / "docs" / "pictures" / FOR_README[path.stem])
         return path
 
     return take

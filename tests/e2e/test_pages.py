@@ -21,7 +21,6 @@ PAGES = (
     f"/experiments/{SHOWN}",
     f"/experiments/{HARMED}",
     f"/experiments/{SHOWN}/findings/effects/{SHOWN_ON}",
-    f"/experiments/{SHOWN}/memos/decision/{SHOWN_ON}",
     "/layers/",
     "/portfolio/",
     "/plan/",
@@ -66,8 +65,8 @@ def test_the_list_shows_where_every_experiment_stands(window, picture, theme):
     row = frame(page).locator("tr", has_text=BROKEN)
     expect(row).to_contain_text("simulated")
     expect(row).to_contain_text("not shown: the split is broken")
-    dark = inner(page).evaluate("() => getComputedStyle(document.body).backgroundColor")
-    assert (sum(int(part) for part in re.findall(r"\d+", dark)[:3]) < 3 * 80) == (theme == "dark")
+    ink = inner(page).evaluate("() => getComputedStyle(document.body).color")
+    assert (sum(int(part) for part in re.findall(r"\d+", ink)[:3]) > 3 * 128) == (theme == "dark")
     picture(page, f"experiments-{theme}")
 
 

@@ -35,7 +35,7 @@ def frame(page: Page) -> FrameLocator:
 def inner(page: Page) -> Any:
     """The same as a document, for what has to be asked of its window."""
     frame(page).locator("main#content").wait_for()
-    return next(one for one in page.frames if "/trialflow/" in one.url)
+    return next(one for one in page.frames if one.parent_frame and "/trialflow/" in one.url)
 
 
 def drawn(page: Page) -> None:

@@ -66,6 +66,8 @@
     try {
       await vegaEmbed(plot, { width: "container", autosize: { type: "fit-x", contains: "padding" }, ...spec },
         { mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, config: config(), tooltip });
+      // The plot is one picture with a label; its marks are no pictures of their own.
+      plot.querySelector("svg")?.setAttribute("aria-hidden", "true");
       figure.dataset.drawn = "yes";
     } catch (problem) {
       plot.textContent = `This chart could not be drawn (${problem.message}); its numbers stand below.`;
