@@ -148,7 +148,7 @@ def test_a_decision_is_signed_in_airflow_and_the_list_says_so(window, picture, a
     page.goto(f"/dags/{SIGNING}/runs/{asked.run}/tasks/{SIGN}/required_actions")
     expect(page.get_by_text(asked.options[0]).first).to_be_visible()
     picture(page, "sign-off")
-    page.get_by_label(re.compile("Rationale")).first.fill("Players come back less often.")
+    page.locator("[name=element_rationale]").fill("Players come back less often.")
     page.get_by_role("button", name=asked.options[0]).click()
 
     def signed() -> bool:
