@@ -55,6 +55,7 @@ def make_app() -> FastAPI:
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(UnknownExperimentError, _unknown)
     app.add_exception_handler(TrialflowError, _broken)
+    app.add_exception_handler(Exception, _unexpected)
     for router in pages.ROUTERS:
         app.include_router(router)
     return app
@@ -89,6 +90,18 @@ def _broken(request: Request, problem: Any) -> Response:
     return _told(
         request, HTTPStatus.INTERNAL_SERVER_ERROR, str(problem), "Mend what it names, then load the page again."
     )
+
+
+def _unexpected(request: Request, problem: Any) -> Response:
+    """Starlette answers this outside the middleware that adds the headers; the log has the traceback."""
+    answer = _told(
+        request,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        f"This page could not be made: {type(problem).__name__}.",
+        "Look for the error in the API server's log, and load the page again.",
+    )
+    answer.headers.update(HEADERS)
+    return answer
 
 
 def _told(request: Request, status: int, problem: str, advice: str) -> HTMLResponse:

@@ -65,8 +65,10 @@ def visit(airflow: None) -> Callable:
 
     from trialflow_ui.app import make_app
 
-    def client(role: str = "", *, token: str = "") -> TestClient:
-        one = TestClient(make_app(), base_url="http://airflow.test", follow_redirects=False)
+    def client(role: str = "", *, token: str = "", raising: bool = True) -> TestClient:
+        one = TestClient(
+            make_app(), base_url="http://airflow.test", follow_redirects=False, raise_server_exceptions=raising
+        )
         if role:
             token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=role, role=role))
         if token:

@@ -182,6 +182,18 @@ def test_every_answer_carries_the_headers_that_keep_others_out_and_airflows_fram
             assert not re.search(r"https?:|\*", policy), address
 
 
+def test_a_page_that_breaks_tells_what_to_do_and_keeps_the_headers(visit, shown, monkeypatch):
+    def broken(*_asked, **_how):
+        raise RuntimeError("a secret detail")
+
+    monkeypatch.setattr("trialflow_ui.pages.experiments.every", broken)
+    answer = visit("viewer", raising=False).get("/experiments/", headers=PAGE)
+    assert answer.status_code == 500
+    assert "RuntimeError" in answer.text
+    assert "secret detail" not in answer.text
+    assert HEADERS.items() <= {name: answer.headers.get(name) for name in HEADERS}.items()
+
+
 def test_pages_load_nothing_from_elsewhere(visit, shown):
     for address, text in pages(visit("admin")):
         page = Parsed(text)
