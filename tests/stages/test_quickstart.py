@@ -194,9 +194,9 @@ def comparison(record: Registry, check: str, metric: str) -> Comparison:
     return next(row for row in rows if row.metric == metric and not row.segment_dimension)
 
 
-def test_the_page_s_life_ends_with_a_decision_and_a_memo(lived: Shop, record: Registry) -> None:
+def test_the_page_s_life_ends_with_a_recommendation_to_sign_and_its_memo(lived: Shop, record: Registry) -> None:
     kinds = [event.kind.value for event in record.events(SLUG)]
-    assert kinds == ["registered", "validated", "analysis_due", "analysed", "decided"]
+    assert kinds == ["registered", "validated", "analysis_due", "analysed"]
     (decision,) = record.decisions(SLUG)
     assert (decision.as_of, decision.document["verdict"]) == (FINAL, "SHIP")
     (memo,) = record.memos(SLUG, kind="decision")
