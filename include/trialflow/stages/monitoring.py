@@ -140,9 +140,7 @@ def monitor(workspace: Workspace, slug: str, as_of: date) -> Monitored:
             record.looks(look for result in results for look in result.looks)
             record.findings(findings.values())
             new = {
-                one.as_of
-                for one in owed
-                if record.event(EventKind.ANALYSIS_DUE, one.as_of, detail={"why": one.why})
+                one.as_of for one in owed if record.event(EventKind.ANALYSIS_DUE, one.as_of, detail={"why": one.why})
             }
             for message in messages:
                 record.intend(message)
