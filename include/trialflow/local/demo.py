@@ -192,6 +192,7 @@ class Demo:
             option = answer.option(question.options)
             form = answer.form(question.options)
             self._runs.answer(question, option, form)
+            time.sleep(self._every)  # one after another: on SQLite a burst of answers can end the scheduler
             mark = "" if option == question.options[0] else f" instead of {question.options[0]}"
             self._say(f"  {slug}: {option}{mark}. {form['rationale']}")
 
