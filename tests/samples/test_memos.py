@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.memo.wording import broken_rules
-from tests.samples.conftest import INCLUDE
+from tests.samples.conftest import INCLUDE, live
 from trialflow.decision import FollowUp, Verdict
 from trialflow.memo.code import code
 from trialflow.registry import StoredMemo
@@ -28,15 +27,13 @@ OVERRIDDEN = date(2026, 1, 28)
 
 
 @pytest.fixture(scope="module")
-def record(workspace, life, tmp_path_factory) -> Workspace:
-    """A copy of the record after these experiments' lives; the verdict of the last is overridden."""
-    for slug in LIVED:
-        life(slug)
+def record(workspace, tmp_path_factory) -> Workspace:
+    """A record of its own after these experiments' lives (others sign theirs); the verdict of the last is overridden."""
     home = tmp_path_factory.mktemp("memos")
     given = {"HOME": home, "INCLUDE": INCLUDE, "LAKE": workspace.lake_root}
     place = Workspace.from_environment({f"TRIALFLOW_{name}": str(path) for name, path in given.items()})
-    with sqlite3.connect(workspace.home / "registry.db") as source, sqlite3.connect(home / "registry.db") as target:
-        source.backup(target)
+    for slug in LIVED:
+        live(place, slug)
     sign(
         place,
         "sim_extend",
