@@ -6,8 +6,6 @@ sign-off are shown to those who may start runs. What such a link opens is guarde
 
 from __future__ import annotations
 
-from typing import Any
-
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_access_view
@@ -36,8 +34,3 @@ def may_act(user: GetUserDep) -> bool:
 def login_url(next_url: str) -> str:
     """Where to log in, coming back to `next_url`."""
     return str(get_auth_manager().get_url_login(next_url=next_url))
-
-
-def user_name(user: Any) -> str:
-    """The name that the record would show."""
-    return str(user.get_name())
