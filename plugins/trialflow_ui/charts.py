@@ -12,7 +12,7 @@ from typing import Any
 
 from trialflow.memo.memo import Allocation, Chart, EffectOverTime, Forest, Lifetime
 from trialflow.memo.words import p_value, significant, whole
-from trialflow.overview.curves import Curve, effect_range, forest_range, split_range
+from trialflow.overview.curves import Curve, effect_range, split_range
 from trialflow_ui.render import short_day
 
 Spec = dict[str, Any]
@@ -135,7 +135,7 @@ def _lifetime(chart: Chart) -> tuple[Drawing, ...]:
 def _forest(chart: Chart) -> tuple[Drawing, ...]:
     data = chart.data
     assert isinstance(data, Forest)  # noqa: S101 (a chart's kind names its data)
-    low, high = forest_range(data)
+    low, high = data.reach
     values = [
         {
             "label": _one_line(row.label),

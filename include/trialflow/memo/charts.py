@@ -58,7 +58,6 @@ SETTINGS: Mapping[str, Any] = {
     "path.simplify": False,
 }
 MOST_TICKS = 7
-CLIP = 4.0
 TIP = "tip: "  # what follows it in an artist's id becomes the text that a browser shows beside the pointer
 
 
@@ -285,7 +284,7 @@ def _forest(figure: Figure, data: Forest) -> None:
     _plain_axes(axes, grid="x")
     axes.spines["left"].set_visible(False)
     axes.axvline(0, color=LIGHT["ink"], linewidth=1.0, zorder=2)
-    first, last = _reach(rows)
+    first, last = data.reach
     for y, row in enumerate(rows):
         _forest_row(axes, y, row, first, last)
     axes.set_xlim(first, last)
@@ -298,17 +297,6 @@ def _forest(figure: Figure, data: Forest) -> None:
         (1, 1), xycoords="figure fraction", xytext=(-6, -6), textcoords="offset points", ha="right", va="top",
         fontsize=7.5, color=LIGHT["muted"],
     )  # fmt: skip
-
-
-def _reach(rows: Sequence[ForestRow]) -> tuple[float, float]:
-    """Both ends of the axis: zero, and everything that fits within a few times the typical interval."""
-    wide = sorted(max(abs(row.lower), abs(row.upper)) for row in rows)
-    typical = wide[len(wide) // 2] or 1.0
-    ends = [end for row in rows for end in (row.lower, row.upper, row.margin) if end is not None]
-    inside = [0.0, *(end for end in ends if abs(end) <= CLIP * typical)]
-    low, high = min(inside), max(inside)
-    room = 0.12 * ((high - low) or 1.0)
-    return low - room, high + room
 
 
 def _forest_row(axes: Axes, y: int, row: ForestRow, first: float, last: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -61,12 +62,27 @@ class ForestRow:
     text: str = ""
 
 
+CLIP = 4.0
+"""An interval that reaches further than so many times the typical one is cut at the edge of a forest."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
     """Intervals under one another on one axis."""
 
     rows: tuple[ForestRow, ...]
     axis: str
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Both ends of the axis: zero, and everything that fits within CLIP times the typical interval."""
+        wide = sorted(max(abs(row.lower), abs(row.upper)) for row in self.rows)
+        typical = wide[len(wide) // 2] or 1.0
+        ends = [end for row in self.rows for end in (row.lower, row.upper, row.margin) if end is not None]
+        inside = [0.0, *(end for end in ends if math.isfinite(end) and abs(end) <= CLIP * typical)]
+        low, high = min(inside), max(inside)
+        room = 0.12 * ((high - low) or 1.0)
+        return low - room, high + room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

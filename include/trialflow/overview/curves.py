@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from datetime import date
 
 from trialflow.memo.evidence import real, to_day
-from trialflow.memo.memo import EffectOverTime, Forest, Lifetime
+from trialflow.memo.memo import EffectOverTime, Lifetime
 from trialflow.memo.words import day, fixed, percent
 from trialflow.overview.dossier import Dossier
 from trialflow.registry.overview import FindingKey
 from trialflow.spec.experiment import Policy
 
 FEW = 2  # days that make a line
-CLIP = 4.0  # times the typical interval: an interval that reaches further is cut at the edge of a forest
 FULL_HEIGHT_AFTER = 3  # a third of the days: the very wide first bounds run out of the picture
 
 
@@ -134,14 +133,6 @@ def effect_range(data: EffectOverTime | Lifetime) -> tuple[float, float]:
     if isinstance(data, EffectOverTime) and data.minimum_effect is not None:
         values.append(data.minimum_effect)
     return _with_room(values)
-
-
-def forest_range(data: Forest) -> tuple[float, float]:
-    """Ends of an axis that holds zero and everything within a few times the typical interval."""
-    wide = sorted(max(abs(row.lower), abs(row.upper)) for row in data.rows)
-    typical = wide[len(wide) // 2] or 1.0
-    ends = _finite(end for row in data.rows for end in (row.lower, row.upper, row.margin))
-    return _with_room([0.0, *(end for end in ends if abs(end) <= CLIP * typical)])
 
 
 def split_range(p_values: Sequence[float | None], threshold: float | None) -> tuple[float, float]:
