@@ -57,9 +57,8 @@ def _wait(sensor: type[RunningExperimentsSensor], task_id: str) -> RunningExperi
 def tell_and_finish(last: BaseOperator | Any) -> BaseOperator:
     """After `last`: post the outbox whatever happened, then end the run as failed if anything but a skip went wrong.
 
-    Returns the closing task, for what else must have ended well before it.
-
-    Without the closing task a run whose mapped task failed would count as a success, because its only leaf succeeded.
+    Without the closing task a run whose mapped task failed would count as a success, because its only leaf succeeded. It is
+    returned, for what else must have ended well before it.
     """
     tell = TellOperator(task_id="tell", trigger_rule="all_done")
     done = EmptyOperator(task_id="done", trigger_rule="none_failed")
