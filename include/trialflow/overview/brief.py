@@ -21,7 +21,6 @@ class Brief:
     status: Status
     headline: str
     next_step: str
-    fingerprint: str
     numbers: Evidence = field(default_factory=dict)
 
 
@@ -95,6 +94,5 @@ def brief(finding: Finding) -> Brief:
         status=finding.status,
         headline=finding.headline,
         next_step=finding.next_step,
-        fingerprint=finding.fingerprint,
         numbers=take(finding.evidence),
     )

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import from_json
+
 from trialflow.errors import RegistryError
 
 
@@ -24,7 +26,7 @@ def canonical(document: Mapping[str, Any]) -> str:
 
 def parsed(text: str) -> dict[str, Any]:
     """The document of a canonical text."""
-    document: dict[str, Any] = json.loads(text)
+    document: dict[str, Any] = from_json(text)
     return document
 
 

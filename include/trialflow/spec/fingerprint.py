@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import to_json
+
 from trialflow.errors import NotSupportedError
 from trialflow.spec.experiment import Experiment
 from trialflow.spec.metric import Metric
 from trialflow.spec.promise import Plan, Promise
-from trialflow.spec.source import SOURCE_ADAPTER
+from trialflow.spec.source import SOURCE_ADAPTER, Source
 
 SCHEMA_VERSION = 1
+
+DEFINITIONS = 1_000
+"""Definitions of metrics and sources that are kept: most promises share theirs with others."""
 
 
 def document(promise: Promise) -> dict[str, Any]:
@@ -46,8 +52,18 @@ def from_document(stated: Mapping[str, Any], plan: Plan | None = None) -> Promis
             "upgrade Trialflow."
         )
     return Promise(
-        experiment=Experiment.model_validate_json(json.dumps(stated["experiment"])),
-        metrics={name: Metric.model_validate_json(json.dumps(one)) for name, one in stated["metrics"].items()},
-        sources={name: SOURCE_ADAPTER.validate_json(json.dumps(one)) for name, one in stated["sources"].items()},
+        experiment=Experiment.model_validate_json(to_json(stated["experiment"])),
+        metrics={name: _metric(to_json(one)) for name, one in stated["metrics"].items()},
+        sources={name: _source(to_json(one)) for name, one in stated["sources"].items()},
         plan=plan or Plan(),
     )
+
+
+@functools.lru_cache(maxsize=DEFINITIONS)
+def _metric(text: bytes) -> Metric:
+    return Metric.model_validate_json(text)
+
+
+@functools.lru_cache(maxsize=DEFINITIONS)
+def _source(text: bytes) -> Source:
+    return SOURCE_ADAPTER.validate_json(text)
