@@ -1,13 +1,13 @@
 """DAG runs of an experiment, from Airflow's metadata: the one module of the pages that reads Airflow's own tables.
 
-A run is about an experiment by its partition key ("slug" or "slug|day") or by its params; runs of daily monitoring are about
-all experiments of their day, each in a mapped task that is named after it.
+A run is about an experiment by its partition key ("slug" or "slug|day") or by what its starter stated; runs of daily
+monitoring are about all experiments of their day, each in a mapped task that is named after it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,8 +24,9 @@ DAILY = "daily_monitoring"
 ANALYSIS = "final_analysis"
 SIGN = "sign"
 KEYED = ("aa_validation", ANALYSIS, "novelty_decay", "quarterly_holdout", "retest", "rollout")
-MAPPED = ("monitor", "gate")
-MOST = 40
+BY_HAND = ("preregistration", *KEYED)
+MOST, MOST_BY_HAND = 40, 400
+"""Newest runs that are listed, and that are looked through for what a person stated who started them."""
 NAME = re.compile(r"[\w.-]+")
 WAITING = (TaskInstanceState.AWAITING_INPUT, TaskInstanceState.DEFERRED)
 
@@ -63,25 +64,28 @@ class Runs:
         self._session = session
 
     def of(self, slug: str, first: date, last: date) -> tuple[Run, ...]:
-        """Runs of an experiment that looks at the days from `first` to `last`, newest first. Two queries."""
+        """Runs of an experiment that looks at the days from `first` to `last`, newest first. Three queries."""
         keyed = or_(DagRun.partition_key == slug, DagRun.partition_key.startswith(f"{slug}|", autoescape=True))
         own = self._found(DagRun.dag_id.in_(KEYED), keyed)
+        by_hand = self._found(DagRun.dag_id.in_(BY_HAND), DagRun.partition_key.is_(None), most=MOST_BY_HAND)
         begin = datetime.combine(first + timedelta(days=1), datetime.min.time()).astimezone()
         end = datetime.combine(last + timedelta(days=2), datetime.min.time()).astimezone()
         daily = self._found(DagRun.dag_id == DAILY, DagRun.logical_date >= begin, DagRun.logical_date < end)
-        return (*own, *daily)
+        started = [_run(row) for row in (*own, *(row for row in by_hand if _slug(row) == slug))]
+        return (*sorted(started, key=_newest), *map(_run, daily))
 
     def signing(self, slug: str, as_of: date) -> str:
         """Where Airflow asks for the signature under the verdict of a day; "" where no run waits. One query."""
+        key = f"{slug}|{as_of}"
         waiting = (
-            select(DagRun.run_id)
+            select(DagRun)
             .join(TaskInstance, (TaskInstance.dag_id == DagRun.dag_id) & (TaskInstance.run_id == DagRun.run_id))
-            .where(DagRun.dag_id == ANALYSIS, DagRun.partition_key == f"{slug}|{as_of}")
+            .where(DagRun.dag_id == ANALYSIS, or_(DagRun.partition_key == key, DagRun.partition_key.is_(None)))
             .where(TaskInstance.task_id == SIGN, TaskInstance.state.in_(WAITING))
             .order_by(DagRun.run_after.desc())
-            .limit(1)
         )
-        run = self._session.scalar(waiting)
+        found = (row.run_id for row in self._session.scalars(waiting) if (_slug(row), _day(row)) == (slug, as_of))
+        run = next(found, "")
         return f"/dags/{ANALYSIS}/runs/{quote(run, safe='')}/tasks/{SIGN}/required_actions" if run else ""
 
     def about(self, dag_id: str, run_id: str, task_id: str = "", map_index: int = -1) -> About:
@@ -90,8 +94,7 @@ class Runs:
         if run is None:
             return About(known=False)
         day = _day(run)
-        slug = (run.partition_key or "").partition("|")[0] or str((run.conf or {}).get("slug") or "")
-        if slug:
+        if slug := _slug(run):
             return About(slug=slug, day=day)
         names = self._mapped(dag_id, run_id)
         chosen = {name for task, index, name in names if task == task_id and index == map_index}
@@ -110,21 +113,29 @@ class Runs:
             if name and not name.isdigit() and (found := NAME.match(name))
         ]
 
-    def _found(self, *conditions: Any) -> tuple[Run, ...]:
-        query = select(DagRun).where(*conditions).order_by(DagRun.run_after.desc()).limit(MOST)
-        return tuple(_runs(self._session.scalars(query).all()))
+    def _found(self, *conditions: Any, most: int = MOST) -> Sequence[DagRun]:
+        query = select(DagRun).where(*conditions).order_by(DagRun.run_after.desc()).limit(most)
+        return self._session.scalars(query).all()
 
 
-def _runs(rows: Sequence[DagRun]) -> Iterable[Run]:
-    for row in rows:
-        yield Run(dag=row.dag_id, run=row.run_id, day=_day(row), state=str(row.state), started=row.start_date)
+def _run(row: DagRun) -> Run:
+    return Run(dag=row.dag_id, run=row.run_id, day=_day(row), state=str(row.state), started=row.start_date)
+
+
+def _newest(run: Run) -> float:
+    return -run.started.timestamp() if run.started else float("-inf")
+
+
+def _slug(run: DagRun) -> str:
+    """The experiment of a run: from its key, or as a person stated it who started it by hand."""
+    return (run.partition_key or "").partition("|")[0] or str((run.conf or {}).get("slug") or "")
 
 
 def _day(run: DagRun) -> date | None:
-    """The day of the data: from the key, else the day before the run's date."""
-    _, _, text = (run.partition_key or "").partition("|")
+    """The day of the data: from the key, as a person stated it, else the day before the run's date."""
+    _, _, keyed = (run.partition_key or "").partition("|")
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(keyed or str((run.conf or {}).get("as_of") or ""))
     except ValueError:
         pass
     if run.dag_id != DAILY:

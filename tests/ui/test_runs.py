@@ -133,3 +133,23 @@ def test_the_signature_is_asked_for_where_a_task_waits(session: Session, state: 
     link = Runs(session).signing("my_shop", DAY)
     assert link == ("/dags/final_analysis/runs/manual__1%2B1/tasks/sign/required_actions" if found else "")
     assert Runs(session).signing("my_shop", DAY + timedelta(days=1)) == ""
+
+
+def test_a_run_that_a_person_started_asks_for_the_signature_too(session: Session) -> None:
+    from trialflow_ui.runs import Runs
+
+    for name, slug, day in (("other", "your_shop", DAY), ("later", "my_shop", date.max), ("mine", "my_shop", DAY)):
+        add_run(session, "final_analysis", name, conf={"slug": slug, "as_of": str(day)})
+        add_task(session, "final_analysis", name, "sign", -1, "", "deferred")
+    assert Runs(session).signing("my_shop", DAY) == "/dags/final_analysis/runs/mine/tasks/sign/required_actions"
+
+
+def test_runs_that_a_person_started_stand_among_those_of_their_experiment(session: Session) -> None:
+    from trialflow_ui.runs import Runs
+
+    add_run(session, "final_analysis", "mine", conf={"slug": "my_shop", "as_of": str(DAY)})
+    add_run(session, "preregistration", "order", conf={"slug": "my_shop", "action": "pause"})
+    add_run(session, "preregistration", "files")
+    add_run(session, "final_analysis", "other", conf={"slug": "my_shop_2"})
+    found = Runs(session).of("my_shop", DAY, DAY)
+    assert {(one.run, one.day) for one in found} == {("mine", DAY), ("order", None)}
