@@ -24,6 +24,7 @@ POLICY = {
     "img-src": "'self' data:",
     "font-src": "'self'",
     "connect-src": "'self'",
+    "frame-src": "'self'",
     "form-action": "'self'",
     "frame-ancestors": "'self'",
     "base-uri": "'none'",

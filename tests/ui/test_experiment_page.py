@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -15,13 +14,14 @@ from typing import Any
 import pytest
 
 from tests.memo import scenes
-from tests.overview.records import day, dossier_of, every_day, recorded
+from tests.overview.records import day, dossier_of, recorded
 from trialflow.overview.dossier import Archive
 from trialflow.overview.experiment import Detail, detail
 from trialflow.overview.finding import finding_page
+from trialflow.overview.memo_page import memo_page
 from trialflow.registry import Registry
 from trialflow_ui.pages.experiment import figures
-from trialflow_ui.pages.memo import memo
+from trialflow_ui.pages.memo import document
 from trialflow_ui.render import environment
 from trialflow_ui.runs import Run
 
@@ -172,7 +172,7 @@ def test_a_memo_is_served_as_it_was_recorded_and_may_run_nothing(tmp_path: Path)
     registry = recorded(tmp_path, scenes.ship(), memo=True)
     as_of = scenes.ship().decision.as_of
     with registry.reading() as session:
-        answer = memo(SLUG, "decision", as_of, Archive(session, registry.name))
+        answer = document(SLUG, "decision", as_of, Archive(session, registry.name))
     stored = registry.memos(SLUG, as_of=as_of, kind="decision")[0].documents["html"]
     assert bytes(answer.body).decode() == stored
     policy = answer.headers["content-security-policy"]
@@ -180,13 +180,34 @@ def test_a_memo_is_served_as_it_was_recorded_and_may_run_nothing(tmp_path: Path)
     assert "script-src" not in policy
 
 
-def test_a_page_of_ninety_days_is_made_in_less_than_half_a_second(tmp_path: Path) -> None:
-    registry = recorded(tmp_path, scenes.ship())
+def memo_page_of(registry: Registry, as_of: date, revision: int | None = None) -> str:
+    with registry.reading() as session:
+        view = memo_page(Archive(session, registry.name), SLUG, "decision", as_of, revision)
+    return environment().get_template("memo.html.j2").render(section="experiments", title="t", path="/", view=view)
+
+
+def test_a_memo_stands_between_its_experiment_and_the_other_memos(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.ship(), memo=True)
+    as_of = scenes.ship().decision.as_of
     with registry.append(SLUG) as record:
-        record.findings(
-            every_day((*scenes.clean(), scenes.effects(scenes.conversion(), days=90), *scenes.others()), 90)
-        )
-    rendered(registry)
-    begun = time.process_time()
-    rendered(registry)
-    assert time.process_time() - begun < 0.5
+        record.memo("registration", day(0), {"html": "<p>promised</p>"})
+    page = Elements(memo_page_of(registry, as_of))
+    (shown,) = page.named("iframe")
+    assert shown["src"] == f"/trialflow/experiments/{SLUG}/memos/decision/{as_of}/document?revision=0"
+    assert shown["sandbox"] == "allow-same-origin"
+    links = {one["href"] for one in page.named("a")}
+    assert {f"/trialflow/experiments/{SLUG}", f"/trialflow/experiments/{SLUG}/memos/registration/{day(0)}"} <= links
+
+
+def test_an_older_revision_of_a_memo_can_be_read_again(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.ship(), memo=True)
+    as_of = scenes.ship().decision.as_of
+    with registry.append(SLUG) as record:
+        record.memo("decision", as_of, {"html": "<p>the second</p>"})
+    assert "document?revision=1" in memo_page_of(registry, as_of)
+    assert "document?revision=0" in memo_page_of(registry, as_of, 0)
+    with registry.reading() as session:
+        file = Archive(session, registry.name)
+        assert bytes(document(SLUG, "decision", as_of, file).body) == b"<p>the second</p>"
+        assert bytes(document(SLUG, "decision", as_of, file, 0).body) != b"<p>the second</p>"
+        assert memo_page(file, SLUG, "decision", as_of, 7) is None

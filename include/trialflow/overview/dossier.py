@@ -123,7 +123,7 @@ class Archive:
         keys = every_finding(self._session, slug)
         log = _newest_revisions(keys)
         decided = self.decisions(slug, events)
-        memos = memo_keys(self._session, slug)
+        memos = self.memos(slug)
         dated: tuple[Dated, ...] = (*log, *events, *decided, *memos)
         days = tuple(sorted({one.as_of for one in dated}, reverse=True))
         page = max(1, min(page, -(-len(days) // LOG_DAYS)))
@@ -177,9 +177,15 @@ class Archive:
         """The last finding of one check."""
         return self._newest(self.days_of(slug, check)).get(check)
 
-    def memo(self, slug: str, kind: str, as_of: date) -> StoredMemo | None:
-        """A memo in its newest revision."""
-        return next(iter(reading.memos(self._session, slug, as_of=as_of, kind=kind)), None)
+    def memo(self, slug: str, kind: str, as_of: date, revision: int | None = None) -> StoredMemo | None:
+        """A memo in its newest revision, or in the one asked for."""
+        every = reading.memos(self._session, slug, as_of=as_of, kind=kind, revisions=True)
+        wanted = [one for one in every if revision in (None, one.revision)]
+        return max(wanted, key=lambda one: one.revision, default=None)
+
+    def memos(self, slug: str) -> tuple[MemoKey, ...]:
+        """Every memo in every revision without its texts, newest day first. One query."""
+        return memo_keys(self._session, slug)
 
     def _newest(self, log: Sequence[FindingKey]) -> dict[str, Finding]:
         rows: dict[str, int] = {}
@@ -214,3 +220,11 @@ def _revisions(keys: Sequence[FindingKey]) -> dict[int, int]:
     for key in keys:
         counted.setdefault((key.as_of, key.check), []).append(key.row)
     return {rows[0]: len(rows) for rows in counted.values()}
+
+
+def newest_memos(memos: Sequence[MemoKey]) -> tuple[MemoKey, ...]:
+    """Each memo once, in its newest revision; they come with the newest revision first."""
+    found: dict[tuple[date, str], MemoKey] = {}
+    for one in memos:
+        found.setdefault((one.as_of, one.kind), one)
+    return tuple(found.values())

@@ -19,7 +19,7 @@ from trialflow.memo.sections.verdict import verdict_text
 from trialflow.memo.words import day
 from trialflow.overview.brief import Brief, brief
 from trialflow.overview.curves import Curve, information_curve, planned_power_curve, share_curves
-from trialflow.overview.dossier import Dossier
+from trialflow.overview.dossier import Dossier, newest_memos
 from trialflow.overview.log import EFFECTS, LogDay, log_days
 from trialflow.overview.promised import Field, promised_fields
 from trialflow.overview.ramp import Ramp, ramp_of
@@ -95,7 +95,7 @@ def detail(dossier: Dossier, *, today: date) -> Detail:
         log=log_days(dossier),
         page=dossier.page,
         pages=dossier.pages,
-        memos=_newest_memos(dossier.memos),
+        memos=newest_memos(dossier.memos),
     )
 
 
@@ -192,11 +192,3 @@ def _deviations(dossier: Dossier) -> Section:
     return deviations_section(
         dossier.promise, dossier.evidence, dossier.looks if dossier.shown else (), amended, orders
     )
-
-
-def _newest_memos(memos: Sequence[MemoKey]) -> tuple[MemoKey, ...]:
-    """The newest revision of each; keys stand with the newest revision first."""
-    newest: dict[tuple[str, date], MemoKey] = {}
-    for one in memos:
-        newest.setdefault((one.kind, one.as_of), one)
-    return tuple(newest.values())

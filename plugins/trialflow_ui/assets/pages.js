@@ -21,6 +21,17 @@
     });
   }
 
+  // A memo is as tall as its text. It may have been loaded before this script.
+  for (const memo of document.querySelectorAll("iframe.memo")) {
+    const fit = () => {
+      const text = memo.contentDocument?.documentElement;
+      if (text?.scrollHeight) memo.style.setProperty("height", `${text.scrollHeight + 8}px`);
+    };
+    memo.addEventListener("load", fit);
+    addEventListener("resize", fit);
+    fit();
+  }
+
   const charts = [...document.querySelectorAll("figure.chart[data-spec]")];
   if (!charts.length) return;
 
