@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.memo import scenes
 from tests.overview.records import EVE, a_record, counted, day, dossier_of, every_day, lock, recorded
-from trialflow.decision import Verdict
+from trialflow.decision import FollowUp, Verdict
 from trialflow.overview import dossier as dossiers
 from trialflow.overview.experiment import Detail, detail, life_steps
 from trialflow.overview.reader import Keep
@@ -22,6 +22,11 @@ def shown(registry: Registry, page: int = 1) -> Detail:
 
 def steps(view: Detail) -> list[tuple[str, str]]:
     return [(step.name, step.state) for step in view.steps]
+
+
+def with_a_ramp(scene: scenes.Scene) -> scenes.Scene:
+    rules = {"rollout": [{"share": 0.05, "days": 3}, {"share": 1.0, "days": 1}]}
+    return replace(scene, promise=replace(scene.promise, experiment=scenes.experiment(decision=rules)))
 
 
 def test_a_life_is_told_stage_by_stage_with_its_days(tmp_path: Path) -> None:
@@ -43,6 +48,22 @@ def test_a_signed_verdict_waits_for_nobody_and_names_who_signed(tmp_path: Path) 
     assert view.waiting is None
     assert view.standing.decision is not None
     assert view.standing.decision.signed_by == scene.decision.signed_by
+
+
+def test_after_the_end_the_next_step_is_what_the_signature_asked_for(tmp_path: Path) -> None:
+    scene = with_a_ramp(scenes.signed_ship())
+    assert scene.decision.signature is not None
+    held = replace(scene.decision.signature, verdict=Verdict.HOLD, rationale="Too dear.", follow_ups=())
+    asked = replace(held, follow_ups=(FollowUp(action="Look at costs", owner="ada", due=day(40)),))
+    told = [
+        shown(recorded(tmp_path / str(number), replace(scene, decision=replace(scene.decision, signature=signature))))
+        for number, signature in enumerate((scene.decision.signature, held, asked))
+    ]
+    assert [one.standing.next_step for one in told] == [
+        "The ramp begins by itself",
+        "Nothing more: ended with HOLD",
+        f"Look at costs (ada, by {day(40)})",
+    ]
 
 
 def test_before_the_start_the_page_says_what_comes(tmp_path: Path) -> None:
@@ -122,10 +143,7 @@ def test_a_pause_is_told_with_its_reason_and_who_ordered_it(tmp_path: Path) -> N
 
 
 def test_a_ramp_shows_its_steps_and_the_share_over_time(tmp_path: Path) -> None:
-    rules = {"rollout": [{"share": 0.05, "days": 3}, {"share": 1.0, "days": 1}]}
-    scene = scenes.signed_ship()
-    scene = replace(scene, promise=replace(scene.promise, experiment=scenes.experiment(decision=rules)))
-    registry = recorded(tmp_path, scene)
+    registry = recorded(tmp_path, with_a_ramp(scenes.signed_ship()))
     with registry.append(SLUG) as record:
         record.event(EventKind.ROLLOUT_STEP, day(15), key="1", detail={"share": 0.05})
         record.event(EventKind.ROLLOUT_STEP, day(18), key="2", detail={"share": 1.0})

@@ -14,6 +14,7 @@ from trialflow.overview.brief import Brief
 from trialflow.registry import Event, Life, Stage, fold
 from trialflow.spec.experiment import Policy
 from trialflow.spec.promise import Promise
+from trialflow.stages.ramp import RAMPED, is_rolled_out
 
 STAGES: Mapping[Stage, str] = {
     Stage.REGISTERED: "registered",
@@ -114,11 +115,13 @@ def standing(
         guardrails=len(experiment.metrics.guardrails),
         briefs=briefs,
         decision=decision,
-        next_step=next_step(promise, life, briefs, today=today),
+        next_step=next_step(promise, life, briefs, decision, today=today),
     )
 
 
-def next_step(promise: Promise, life: Life, briefs: Mapping[str, Brief], *, today: date) -> str:
+def next_step(
+    promise: Promise, life: Life, briefs: Mapping[str, Brief], decision: Decision | None, *, today: date
+) -> str:
     """What a person is asked for, or what happens by itself and when."""
     calendar = promise.experiment.calendar
     match life.stage:
@@ -132,11 +135,26 @@ def next_step(promise: Promise, life: Life, briefs: Mapping[str, Brief], *, toda
             return "Sign the verdict"
         case Stage.ROLLING_OUT:
             return "The ramp goes on by itself while its gates are quiet"
-        case Stage.LAUNCHED:
-            return "Watched after the launch" if promise.experiment.decision.watch_days else "Done"
+        case Stage.DECIDED if decision and decision.final_verdict in RAMPED and _has_ramp(promise):
+            return "The ramp begins by itself"
+        case Stage.LAUNCHED if promise.experiment.decision.watch_days:
+            return "Watched after the launch"
         case Stage.RUNNING:
             return _while_running(promise, life, briefs, today)
-    return "Done"
+    return _afterwards(life, decision)
+
+
+def _has_ramp(promise: Promise) -> bool:
+    return bool(promise.experiment.decision.rollout) and is_rolled_out(promise)
+
+
+def _afterwards(life: Life, decision: Decision | None) -> str:
+    """What the signature asked for; else how it ended."""
+    signature = decision.signature if decision else None
+    for asked in signature.follow_ups if signature else ():
+        return f"{asked.action} ({asked.owner}{f', by {asked.due}' if asked.due else ''})"
+    end = f"ended with {decision.final_verdict}" if decision and life.stage is Stage.DECIDED else STAGES[life.stage]
+    return f"Nothing more: {end}"
 
 
 def _while_running(promise: Promise, life: Life, briefs: Mapping[str, Brief], today: date) -> str:
