@@ -190,7 +190,7 @@ def _forest(chart: Chart) -> tuple[Drawing, ...]:
             "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1, "clip": True},
             "encoding": {"y": y, "x": {**x, "field": "effect"}, "color": tone, "tooltip": tips},
         },
-        height={"step": ROW},
+        height=ROW * len(values),
     )
     rows = [(_one_line(row.label), row.role, row.text, _number(row.margin)) for row in data.rows]
     columns = ("Metric", "Role", "Relative effect", "Margin (%)")
@@ -236,7 +236,7 @@ def _allocation(chart: Chart) -> tuple[Drawing, ...]:
             "mark": {"type": "tick", "color": "@ink", "thickness": 3, "size": 30},
             "encoding": {"y": y, "x": {**x, "field": "planned"}, "tooltip": tips},
         },
-        height={"step": ROW + 8},
+        height=(ROW + 8) * len(values),
     )
     rows = [
         (name, whole(seen), whole(plan))
@@ -303,7 +303,7 @@ DRAW: Mapping[str, Callable[[Chart], tuple[Drawing, ...]]] = {
 }
 
 
-def _spec(values: Sequence[Mapping[str, Any]], *layers: Spec, height: int | Spec = HEIGHT) -> Spec:
+def _spec(values: Sequence[Mapping[str, Any]], *layers: Spec, height: int = HEIGHT) -> Spec:
     return {"data": {"values": list(values)}, "height": height, "layer": list(layers)}
 
 

@@ -21,6 +21,7 @@ PAGES = (
     f"/experiments/{SHOWN}",
     f"/experiments/{HARMED}",
     f"/experiments/{SHOWN}/findings/effects/{SHOWN_ON}",
+    f"/experiments/{SHOWN}/memos/decision/{SHOWN_ON}",
     "/layers/",
     "/portfolio/",
     "/plan/",

@@ -89,7 +89,7 @@ def _sorted(names: Iterable[str]) -> tuple[str, ...]:
 
 
 SORTS: Mapping[str, tuple[str, Callable[[Standing], Any]]] = {
-    "": ("what needs a person first", lambda one: (_urgency(one), one.slug)),
+    "": ("what waits for you", lambda one: (_urgency(one), one.slug)),
     "title": ("title", lambda one: (one.promise.experiment.title.casefold(),)),
     "decision": ("expected decision", lambda one: (one.expected_decision or FAR, one.slug)),
     "start": ("latest start", lambda one: (-one.promise.experiment.calendar.first_day.toordinal(), one.slug)),

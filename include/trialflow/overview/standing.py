@@ -153,8 +153,9 @@ def _afterwards(life: Life, decision: Decision | None) -> str:
     signature = decision.signature if decision else None
     for asked in signature.follow_ups if signature else ():
         return f"{asked.action} ({asked.owner}{f', by {asked.due}' if asked.due else ''})"
-    end = f"ended with {decision.final_verdict}" if decision and life.stage is Stage.DECIDED else STAGES[life.stage]
-    return f"Nothing more: {end}"
+    ended = f"ended with {decision.final_verdict}" if decision else ""
+    by_verdict = life.stage in (Stage.DECIDED, Stage.RETIRED)
+    return f"Nothing more: {(by_verdict and ended) or STAGES[life.stage]}"
 
 
 def _while_running(promise: Promise, life: Life, briefs: Mapping[str, Brief], today: date) -> str:
