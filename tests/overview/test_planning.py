@@ -200,6 +200,16 @@ class TestAFaultyForm:
         found = made(small_shop, **ASKED, guardrail_4="orders_3d", margin_4="x")
         assert [one.field for one in found.faults] == ["margin_4"]
 
+    def test_asks_whether_a_relative_3_is_3_percent(self, small_shop: Workspace) -> None:
+        found = by_field(
+            made(small_shop, **ASKED | {"effect": "3", "margin_1": "5", "margin_scale_1": "relative"}).faults
+        )
+        assert {name: [one.cure for one in faults] for name, faults in found.items()} == {
+            "effect": ["write 3% or 300%"],
+            "margin_1": ["write 5% or 500%"],
+        }
+        assert result(small_shop, **ASKED | {"effect": "300%", "weeks": "1"}).needed > 0
+
     def test_of_nothing_asks_for_a_metric_and_an_effect(self, small_shop: Workspace) -> None:
         assert set(by_field(made(small_shop).faults)) == {"metric", "effect"}
 

@@ -132,6 +132,7 @@ def draft(form: PlanForm, *, today: date) -> Draft:
     through = _day(form.through, "through", known, (EARLIEST, known), faults)
     treatments = _whole(form.treatments, "treatments", 1, 9, faults) or 1
     control = _bounded(form.control, "control", (0.0, 1.0), "give control's share of all units, as in 50%", faults)
+    _as_shares(form, faults)
     return Draft(
         form=form,
         first_day=first_day,
@@ -144,6 +145,17 @@ def draft(form: PlanForm, *, today: date) -> Draft:
         gain=_bounded(form.gain, "gain", (0.0, 1.0), "give the share of variance that it removes, as in 30%", faults),
         faults=tuple(faults),
     )
+
+
+def _as_shares(form: PlanForm, faults: list[Problem]) -> None:
+    """A relative 3 is 300%, but whoever types it means 3%: only the sign tells."""
+    rows = ((f"margin_{place}", one.margin, one.scale) for place, one in form.numbered)
+    for name, text, scale in (("effect", form.effect, form.scale), *rows):
+        value = number(text) if text and scale == "relative" and "%" not in text else 0.0
+        if not isinstance(value, str) and value >= 1.0:
+            faults.append(
+                _fault(name, text, f"would be {value:.0%} of the control value", f"write {text}% or {value:.0%}")
+            )
 
 
 def document(
@@ -216,7 +228,8 @@ def admitted(
         return admit(text, WHERE, catalog=catalog, today=today), (*drafted.faults, *blank)
     except PromiseError as error:
         told = (_named(problem, drafted.form) for problem in error.problems if not blank or not _about(problem))
-        return None, (*drafted.faults, *blank, *told)
+        unread = {one.field for one in drafted.faults}
+        return None, (*drafted.faults, *blank, *(one for one in told if one.field not in unread))
 
 
 def _about(problem: Problem) -> bool:
