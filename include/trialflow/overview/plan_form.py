@@ -271,6 +271,8 @@ def _named(problem: Problem, form: PlanForm) -> Problem:
 
 def _cure(problem: Problem, name: str) -> str:
     """The cure in a form, which takes percent and lists the metrics itself."""
+    if name == "first_day":
+        return "choose a later day"
     if problem.message == NOT_A_NUMBER:
         return "write digits, as in 0.02 or 2%"
     if name == "effect" or name.startswith("margin"):
