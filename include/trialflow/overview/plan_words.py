@@ -168,7 +168,7 @@ def baseline_rows(plan: Plannable) -> tuple[BaselineRow, ...]:
         BaselineRow(
             metric=name,
             mean=f"{significant(known.baseline.mean * scales[name].factor, 4)}{scales[name].value_suffix}",
-            std_dev=significant(known.baseline.std_dev * scales[name].factor, 4),
+            std_dev=f"{significant(known.baseline.std_dev * scales[name].factor, 4)} {scales[name].effect_unit}".rstrip(),
             known=known,
         )
         for name, known in plan.known.items()
