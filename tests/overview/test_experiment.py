@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from tests.memo import scenes
@@ -24,8 +24,8 @@ def steps(view: Detail) -> list[tuple[str, str]]:
     return [(step.name, step.state) for step in view.steps]
 
 
-def with_a_ramp(scene: scenes.Scene) -> scenes.Scene:
-    rules = {"rollout": [{"share": 0.05, "days": 3}, {"share": 1.0, "days": 1}]}
+def with_a_ramp(scene: scenes.Scene, **more: int) -> scenes.Scene:
+    rules = {"rollout": [{"share": 0.05, "days": 3}, {"share": 1.0, "days": 1}], **more}
     return replace(scene, promise=replace(scene.promise, experiment=scenes.experiment(decision=rules)))
 
 
@@ -63,6 +63,33 @@ def test_after_the_end_the_next_step_is_what_the_signature_asked_for(tmp_path: P
         "The ramp begins by itself",
         "Nothing more: ended with HOLD",
         f"Look at costs (ada, by {day(40)})",
+    ]
+
+
+def test_an_extension_is_part_of_the_calendar_and_of_the_looks(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, replace(scenes.extended(), looks=()))
+    with registry.append(SLUG) as record:
+        record.event(EventKind.DECIDED, day(14))
+        record.event(EventKind.EXTENDED, day(14))
+        record.findings(every_day([one for one in scenes.extended().findings if one.check == "information"], 18))
+    view = shown(registry)
+    assert (view.standing.day, view.standing.days, view.standing.last_day) == (18, 21, day(21))
+    (power,) = (part for part in view.parts if part.key == "power")
+    assert [at for curve in power.curves if curve.key == "information" for at, _ in curve.marks][-1] == day(21)
+
+
+def test_a_watch_that_is_over_is_no_next_step(tmp_path: Path) -> None:
+    scene = with_a_ramp(scenes.signed_ship(), watch_days=5)
+    registry = recorded(tmp_path, scene)
+    told = []
+    for kind in (EventKind.ROLLOUT_STEP, EventKind.LAUNCHED, EventKind.WATCHED):
+        with registry.append(SLUG) as record:
+            record.event(kind, day(15), detail={"share": 1.0})
+        told.append(shown(registry).standing.next_step)
+    assert told == [
+        "The ramp goes on by itself while its gates are quiet",
+        "Watched after the launch",
+        f"Look at latency on old phones (grace, by {date(2026, 4, 16)})",
     ]
 
 

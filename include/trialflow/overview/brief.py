@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from trialflow.checks.finding import Finding, Status
+from trialflow.memo.sections.integrity import check_name
 
 Evidence = Mapping[str, Any]
 
@@ -22,6 +23,11 @@ class Brief:
     headline: str
     next_step: str
     numbers: Evidence = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What people call the check."""
+        return check_name(self.check)
 
 
 COMPARED = (

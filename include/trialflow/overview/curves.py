@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from trialflow.decision import Verdict
 from trialflow.memo.evidence import real, to_day
 from trialflow.memo.memo import EffectOverTime, Lifetime
+from trialflow.memo.sections.looks import look_days_taken
 from trialflow.memo.words import day, fixed, percent
 from trialflow.overview.dossier import Dossier
 from trialflow.registry.overview import FindingKey
@@ -77,16 +79,14 @@ def _of(dossier: Dossier, check: str) -> list[FindingKey]:
     return [key for key in dossier.log if key.check == check]
 
 
-def information_curve(dossier: Dossier) -> Curve | None:
-    """The share of the planned information that was reached, by day, with the planned looks."""
+def information_curve(dossier: Dossier, *, extended: bool = False) -> Curve | None:
+    """The share of the planned information that was reached, by day, with the looks that were taken or are to come."""
     rows = sorted(
         (one.as_of, real(dossier.told[one.row].numbers.get("fraction"))) for one in _of(dossier, "information")
     )
     known = [(at, 100 * value) for at, value in rows if value is not None]
     if len(known) < FEW:
         return None
-    experiment = dossier.promise.experiment
-    looks = () if experiment.analysis.stopping.policy is Policy.ALWAYS_VALID else experiment.look_days()
     last_day, last = known[-1]
     return Curve(
         key="information",
@@ -95,8 +95,19 @@ def information_curve(dossier: Dossier) -> Curve | None:
         axis="Of the planned information (%)",
         lines=(Line(name="information", days=tuple(at for at, _ in known), values=tuple(value for _, value in known)),),
         levels=((100.0, "planned"),),
-        marks=tuple((at, f"look {number}") for number, at in enumerate(looks, start=1)),
+        marks=tuple((at, f"look {number}") for number, at in enumerate(_looks(dossier, last_day, extended), start=1)),
     )
+
+
+def _looks(dossier: Dossier, seen: date, extended: bool) -> tuple[date, ...]:
+    """Days of looks for a benefit, unless every day is one; after a verdict none is to come but an extension's."""
+    experiment, decision = dossier.promise.experiment, dossier.decision
+    if experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
+        return ()
+    taken = look_days_taken(dossier.promise, dossier.looks, dossier.evidence)
+    goes_on = decision is None or decision.final_verdict is Verdict.EXTEND
+    ahead = [at for at in experiment.look_days(extended=extended) if at > seen] if goes_on else []
+    return (*taken, *ahead)
 
 
 def planned_power_curve(dossier: Dossier) -> Curve | None:

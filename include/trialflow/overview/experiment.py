@@ -86,7 +86,7 @@ def detail(dossier: Dossier, *, today: date) -> Detail:
         verdict=verdict_text(decision) if decision else "",
         waiting=decision if unsigned else None,
         steps=life_steps(promise, dossier.events, here.life, today=today),
-        parts=_parts(dossier),
+        parts=_parts(dossier, extended=here.life.extended),
         nothing_yet=_nothing_yet(promise, here.life) if "effects" not in dossier.newest else "",
         ramp=ramp_of(promise, dossier.events, dossier.newest),
         fields=promised_fields(dossier.versions[-1].document, dossier.amendments),
@@ -138,7 +138,7 @@ def _ahead(promise: Promise, life: Life) -> Iterable[Step]:
         yield Step(name=STAGES[Stage.DECIDED], day=None, state="ahead", note="by a signature")
 
 
-def _parts(dossier: Dossier) -> tuple[Part, ...]:
+def _parts(dossier: Dossier, *, extended: bool) -> tuple[Part, ...]:
     promise, evidence, shown = dossier.promise, dossier.evidence, dossier.shown
     found = dossier.newest
     parts: list[Part] = []
@@ -157,7 +157,7 @@ def _parts(dossier: Dossier) -> tuple[Part, ...]:
         power = _part(
             found, "power", power_section(promise, evidence, dossier.looks, shown=shown), "information", "power"
         )
-        curves = (information_curve(dossier) if shown else None, planned_power_curve(dossier))
+        curves = (information_curve(dossier, extended=extended) if shown else None, planned_power_curve(dossier))
         parts.append(replace(power, curves=tuple(curve for curve in curves if curve)))
     return tuple(parts)
 

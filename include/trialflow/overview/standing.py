@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from trialflow.checks.finding import Status
 from trialflow.decision import Decision
 from trialflow.memo.words import scale_of
 from trialflow.overview.brief import Brief
-from trialflow.registry import Event, Life, Stage, fold
+from trialflow.registry import Event, EventKind, Life, Stage, fold, since_reopening
 from trialflow.spec.experiment import Policy
 from trialflow.spec.promise import Promise
 from trialflow.stages.ramp import RAMPED, is_rolled_out
@@ -77,6 +77,11 @@ class Standing:
         return self.promise.slug
 
     @property
+    def last_day(self) -> date:
+        """The last day on which units enter, with the extension where it is used."""
+        return self.promise.experiment.calendar.first_day + timedelta(days=self.days - 1)
+
+    @property
     def stage(self) -> str:
         """The stage in words."""
         return STAGES[self.life.stage]
@@ -100,14 +105,16 @@ def standing(
     life = fold(events, experiment.calendar, today)
     seen = max((one.as_of for one in briefs.values()), default=None)
     information = briefs.get("information")
-    until = min(seen or today, experiment.calendar.last_day)
+    extension = timedelta(days=experiment.calendar.max_extension_days if life.extended else 0)
+    until = min(seen or today, experiment.calendar.last_day + extension)
     shown = _shown(promise, briefs.get("guardrails"))
+    watched = any(event.kind is EventKind.WATCHED for event in since_reopening(events))
     return Standing(
         promise=promise,
         life=life,
         as_of=seen,
         day=max((until - experiment.calendar.first_day).days + 1, 0) if seen else 0,
-        days=experiment.calendar.days,
+        days=experiment.calendar.days + extension.days,
         information=information.numbers.get("fraction") if information else None,
         expected_decision=_expected(promise, life, information),
         effect=_effect(promise, briefs, decision),
@@ -115,12 +122,18 @@ def standing(
         guardrails=len(experiment.metrics.guardrails),
         briefs=briefs,
         decision=decision,
-        next_step=next_step(promise, life, briefs, decision, today=today),
+        next_step=next_step(promise, life, briefs, decision, watched=watched, today=today),
     )
 
 
 def next_step(
-    promise: Promise, life: Life, briefs: Mapping[str, Brief], decision: Decision | None, *, today: date
+    promise: Promise,
+    life: Life,
+    briefs: Mapping[str, Brief],
+    decision: Decision | None,
+    *,
+    watched: bool,
+    today: date,
 ) -> str:
     """What a person is asked for, or what happens by itself and when."""
     calendar = promise.experiment.calendar
@@ -137,7 +150,7 @@ def next_step(
             return "The ramp goes on by itself while its gates are quiet"
         case Stage.DECIDED if decision and decision.final_verdict in RAMPED and _has_ramp(promise):
             return "The ramp begins by itself"
-        case Stage.LAUNCHED if promise.experiment.decision.watch_days:
+        case Stage.LAUNCHED if promise.experiment.decision.watch_days and not watched:
             return "Watched after the launch"
         case Stage.RUNNING:
             return _while_running(promise, life, briefs, today)
