@@ -78,6 +78,14 @@ def test_every_shipped_effect_links_to_its_findings(found):
     assert f"/trialflow/experiments/launch/findings/shrinkage/{LAST}" in text
 
 
+def test_every_number_leads_to_the_experiments_behind_it(found):
+    text = page(found)
+    cards = text[text.index('<dl class="cards">') : text.index("</dl>")]
+    assert cards.count('href="#outcomes"') == 4
+    assert 'id="outcomes"' in text
+    assert f"/trialflow/experiments/launch/memos/decision/{LAST}" in text
+
+
 def test_simulated_numbers_are_labelled_and_a_link_leaves_them_out(found):
     text = page(found)
     assert "1 of the 3 experiments shown is simulated" in text
