@@ -46,6 +46,7 @@ def test_the_list_is_filtered_searched_and_cleared(window, picture):
     rows = frame(page).locator("tbody tr")
     expect(rows).to_have_count(len(DAYS))
     frame(page).get_by_label("Owner").select_option("Pricing team")
+    frame(page).get_by_role("button", name="Show").click()
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text(HARMED)
     expect(frame(page).get_by_label("Owner")).to_have_value("Pricing team")

@@ -14,11 +14,27 @@
     outer.remove();
   });
 
+  // A choice made by a pointer applies at once; by keyboard, where arrows pass by other choices, it waits for the button.
+  const FOCUS = "trialflow-filter";
   for (const form of document.querySelectorAll("form[data-auto]")) {
-    form.addEventListener("change", (event) => { if (event.target.matches("select")) form.requestSubmit(); });
+    let pointed = false;
+    form.addEventListener("pointerdown", () => { pointed = true; });
+    form.addEventListener("keydown", () => { pointed = false; });
+    form.addEventListener("change", (event) => { if (pointed && event.target.matches("select")) form.requestSubmit(); });
     form.addEventListener("submit", () => {
+      try { sessionStorage.setItem(FOCUS, document.activeElement?.name || "show"); } catch { /* no storage: no focus */ }
       for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
     });
+    // Going back must not leave a filter that the rows do not follow.
+    addEventListener("pageshow", (event) => {
+      for (const field of form.elements) field.disabled = false;
+      if (event.persisted) form.reset();
+    });
+    try {
+      const name = sessionStorage.getItem(FOCUS);
+      sessionStorage.removeItem(FOCUS);
+      if (name) (form.elements[name] ?? form.querySelector("button"))?.focus({ preventScroll: true });
+    } catch { /* no storage: no focus */ }
   }
 
   // A memo is as tall as its text. It may have been loaded before this script.
