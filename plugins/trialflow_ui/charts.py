@@ -11,9 +11,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from trialflow.memo.memo import Allocation, Chart, EffectOverTime, Forest, Lifetime
-from trialflow.memo.words import p_value, significant, whole
+from trialflow.memo.words import p_value, short_day, significant, whole
 from trialflow.overview.curves import Curve, effect_range, split_range
-from trialflow_ui.render import short_day
 
 Spec = dict[str, Any]
 SERIES = ("@mark", "@second", "@third", "@good", "@bad")

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from trialflow.memo import words
+from trialflow.memo.words import short_day
 from trialflow_ui.entry import PREFIX
 
 HERE = Path(__file__).resolve().parent
@@ -73,11 +74,6 @@ def json_script(value: object) -> Markup:
     text = json.dumps(value, separators=(",", ":"), default=str, allow_nan=False)
     safe = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return Markup(safe)  # noqa: S704 (the three characters that HTML reads are gone)
-
-
-def short_day(value: date) -> str:
-    """`14 Mar 2014`."""
-    return f"{value.day} {words.MONTHS[value.month - 1][:3]} {value.year}"
 
 
 def yesterday() -> date:

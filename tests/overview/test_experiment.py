@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from tests.memo import scenes
@@ -11,6 +11,7 @@ from trialflow.overview import dossier as dossiers
 from trialflow.overview.experiment import Detail, detail, life_steps
 from trialflow.overview.reader import Keep
 from trialflow.registry import EventKind, Registry, fold
+from trialflow.stages.follow_ups import open_follow_ups
 
 LATER = day(60)
 SLUG = "ranker-v7"
@@ -50,6 +51,30 @@ def test_a_signed_verdict_waits_for_nobody_and_names_who_signed(tmp_path: Path) 
     assert view.standing.decision.signed_by == scene.decision.signed_by
 
 
+def test_a_follow_up_that_is_closed_is_no_next_step(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.signed_ship())
+    for one in open_follow_ups(registry, SLUG):
+        assert shown(registry).standing.next_step.endswith(one.follow_up.action)
+        with registry.append(SLUG) as record:
+            record.event(EventKind.FOLLOW_UP_DONE, day(30), key=one.reference, by="grace")
+    assert shown(registry).standing.next_step == "Nothing more: ended with SHIP"
+
+
+def test_a_day_that_nobody_looked_at_is_late_unless_it_is_replayed(tmp_path: Path) -> None:
+    scene = scenes.ship()
+    with a_record(tmp_path) as registry:
+        lock(registry, scene.promise)
+        with registry.append(SLUG) as record:
+            record.event(EventKind.VALIDATED, EVE)
+            record.findings(every_day(scenes.clean(), 3))
+        late = {
+            number: detail(dossier_of(registry, SLUG), today=day(number)).standing.late_since for number in (3, 4, 5, 9)
+        }
+        assert late == {3: None, 4: None, 5: day(4), 9: day(4)}
+        told = detail(dossier_of(registry, SLUG), today=day(5)).standing.next_step
+    assert told == "Nothing was looked at since 5 Mar 2026: see the runs of daily_monitoring"
+
+
 def test_after_the_end_the_next_step_is_what_the_signature_asked_for(tmp_path: Path) -> None:
     scene = with_a_ramp(scenes.signed_ship())
     assert scene.decision.signature is not None
@@ -62,7 +87,7 @@ def test_after_the_end_the_next_step_is_what_the_signature_asked_for(tmp_path: P
     assert [one.standing.next_step for one in told] == [
         "The ramp begins by itself",
         "Nothing more: ended with HOLD",
-        f"Look at costs (ada, by {day(40)})",
+        "Follow-up of ada by 10 Apr 2026: Look at costs",
     ]
 
 
@@ -89,7 +114,7 @@ def test_a_watch_that_is_over_is_no_next_step(tmp_path: Path) -> None:
     assert told == [
         "The ramp goes on by itself while its gates are quiet",
         "Watched after the launch",
-        f"Look at latency on old phones (grace, by {date(2026, 4, 16)})",
+        "Follow-up of grace by 16 Apr 2026: Look at latency on old phones",
     ]
 
 

@@ -87,6 +87,11 @@ def day(value: date) -> str:
     return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
 
 
+def short_day(value: date) -> str:
+    """`14 Mar 2014`."""
+    return f"{value.day} {MONTHS[value.month - 1][:3]} {value.year}"
+
+
 def period(first: date, last: date) -> str:
     """Both days inclusive: `1 to 14 March 2014`."""
     if first == last:

@@ -9,11 +9,12 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
-from trialflow.checks.finding import Finding, Status
-from trialflow.decision import Decision, Verdict
+from trialflow.checks.finding import Finding
+from trialflow.decision import Decision
 from trialflow.errors import UnknownExperimentError
 from trialflow.memo.evidence import Evidence
 from trialflow.overview.reader import Keep, promise_of, signature_of
+from trialflow.overview.standing import effects_may_be_shown
 from trialflow.registry import Amendment, Event, StoredMemo, StoredPromise, reading
 from trialflow.registry.dossier import MemoKey, StoredFinding, finding_revisions, memo_keys
 from trialflow.registry.overview import FindingKey, every_finding, finding_documents
@@ -90,12 +91,6 @@ class Dossier:
     def shown(self) -> bool:
         """Whether any effect may be shown: never under a failed split, never once the verdict is INVALID."""
         return effects_may_be_shown(self.newest.get("srm"), self.decision)
-
-
-def effects_may_be_shown(split: Finding | None, decision: Decision | None) -> bool:
-    """Never under a failed split, never once the rules or a person call the experiment invalid."""
-    broken = split is not None and split.status is Status.FAIL
-    return not broken and (decision is None or Verdict.INVALID not in (decision.verdict, decision.final_verdict))
 
 
 class Dated(Protocol):

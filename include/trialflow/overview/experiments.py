@@ -101,7 +101,7 @@ SORTS: Mapping[str, tuple[str, Callable[[Standing], Any]]] = {
 
 def _urgency(one: Standing) -> tuple[int, int]:
     troubled = any(brief.status in URGENT for brief in one.briefs.values()) and one.life.stage is Stage.RUNNING
-    return (0 if troubled else 1, ORDER.get(one.life.stage, len(ORDER)))
+    return (0 if troubled or one.late_since else 1, ORDER.get(one.life.stage, len(ORDER)))
 
 
 def _gain(one: Standing) -> float:

@@ -15,8 +15,9 @@ from trialflow.memo.sections.effect import decimals_for_estimate, relative_decim
 from trialflow.memo.sections.integrity import check_name
 from trialflow.memo.sections.metrics import outcome
 from trialflow.memo.words import NOT_AVAILABLE, day, percent, plain, probability, significant, whole
-from trialflow.overview.dossier import Archive, effects_may_be_shown
+from trialflow.overview.dossier import Archive
 from trialflow.overview.log import EFFECTS
+from trialflow.overview.standing import effects_may_be_shown
 from trialflow.spec.promise import Promise
 
 COMPARISONS = "comparisons"

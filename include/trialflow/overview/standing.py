@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from trialflow.checks.finding import Status
-from trialflow.decision import Decision
-from trialflow.memo.words import scale_of
+from trialflow.decision import Decision, Verdict
+from trialflow.memo.words import scale_of, short_day
 from trialflow.overview.brief import Brief
 from trialflow.registry import Event, EventKind, Life, Stage, fold, since_reopening
 from trialflow.spec.experiment import Policy
 from trialflow.spec.promise import Promise
+from trialflow.stages.follow_ups import still_open
 from trialflow.stages.ramp import RAMPED, is_rolled_out
 
 STAGES: Mapping[Stage, str] = {
@@ -29,6 +30,8 @@ STAGES: Mapping[Stage, str] = {
     Stage.RETIRED: "retired",
 }
 LIST_CHECKS = ("effects", "guardrails", "harm", "srm", "information", "completeness")
+GRACE = timedelta(days=1)
+"""How long after its end a day may wait for its run before that is told."""
 URGENT = (Status.FAIL, Status.NO_DATA)
 
 
@@ -55,7 +58,11 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One experiment in a list."""
+    """One experiment in a list.
+
+    `as_of` is the last day that was looked at, `shown` whether effects may be shown at all, `late_since` the first day
+    whose data should have been looked at and were not, None where nothing is late.
+    """
 
     promise: Promise
     life: Life
@@ -67,6 +74,8 @@ class Standing:
     effect: Effect | None
     guardrails_shown: int
     guardrails: int
+    shown: bool
+    late_since: date | None
     briefs: Mapping[str, Brief]
     decision: Decision | None
     next_step: str
@@ -92,6 +101,20 @@ class Standing:
         return labels_of(self.promise)
 
 
+class Judged(Protocol):
+    """A finding, whole or in brief."""
+
+    @property
+    def status(self) -> Status:
+        """What the check says."""
+
+
+def effects_may_be_shown(split: Judged | None, decision: Decision | None) -> bool:
+    """Never under a failed split, never once the rules or a person call the experiment invalid."""
+    broken = split is not None and split.status is Status.FAIL
+    return not broken and (decision is None or Verdict.INVALID not in (decision.verdict, decision.final_verdict))
+
+
 def labels_of(promise: Promise) -> tuple[str, ...]:
     """Words that must be visible wherever a number of this promise stands."""
     return (*(("simulated",) if promise.simulated else ()), *(("replay",) if promise.experiment.replay else ()))
@@ -107,8 +130,8 @@ def standing(
     information = briefs.get("information")
     extension = timedelta(days=experiment.calendar.max_extension_days if life.extended else 0)
     until = min(seen or today, experiment.calendar.last_day + extension)
-    shown = _shown(promise, briefs.get("guardrails"))
-    watched = any(event.kind is EventKind.WATCHED for event in since_reopening(events))
+    shown = effects_may_be_shown(briefs.get("srm"), decision)
+    late = _late_since(promise, life, seen, today)
     return Standing(
         promise=promise,
         life=life,
@@ -117,12 +140,14 @@ def standing(
         days=experiment.calendar.days + extension.days,
         information=information.numbers.get("fraction") if information else None,
         expected_decision=_expected(promise, life, information),
-        effect=_effect(promise, briefs, decision),
-        guardrails_shown=shown,
+        effect=_effect(promise, briefs, decision) if shown else None,
+        guardrails_shown=_proven(promise, briefs.get("guardrails")) if shown else 0,
         guardrails=len(experiment.metrics.guardrails),
+        shown=shown,
+        late_since=late,
         briefs=briefs,
         decision=decision,
-        next_step=next_step(promise, life, briefs, decision, watched=watched, today=today),
+        next_step=_late(late) if late else next_step(promise, life, briefs, decision, events, today=today),
     )
 
 
@@ -131,44 +156,62 @@ def next_step(
     life: Life,
     briefs: Mapping[str, Brief],
     decision: Decision | None,
+    events: Sequence[Event],
     *,
-    watched: bool,
     today: date,
 ) -> str:
     """What a person is asked for, or what happens by itself and when."""
     calendar = promise.experiment.calendar
     match life.stage:
         case Stage.REGISTERED:
-            return f"A/A validation before {calendar.first_day}"
+            return f"A/A validation before {short_day(calendar.first_day)}"
         case Stage.BLOCKED:
             return "Not validated: mend what the A/A finding names, or waive it with a reason"
         case Stage.VALIDATED:
-            return f"Starts on {calendar.first_day}"
+            return f"Starts on {short_day(calendar.first_day)}"
         case Stage.ANALYSED:
             return "Sign the verdict"
         case Stage.ROLLING_OUT:
             return "The ramp goes on by itself while its gates are quiet"
         case Stage.DECIDED if decision and decision.final_verdict in RAMPED and _has_ramp(promise):
             return "The ramp begins by itself"
-        case Stage.LAUNCHED if promise.experiment.decision.watch_days and not watched:
+        case Stage.LAUNCHED if promise.experiment.decision.watch_days and not _watched(events):
             return "Watched after the launch"
         case Stage.RUNNING:
             return _while_running(promise, life, briefs, today)
-    return _afterwards(life, decision)
+    return _afterwards(promise.slug, life, decision, events)
 
 
 def _has_ramp(promise: Promise) -> bool:
     return bool(promise.experiment.decision.rollout) and is_rolled_out(promise)
 
 
-def _afterwards(life: Life, decision: Decision | None) -> str:
-    """What the signature asked for; else how it ended."""
-    signature = decision.signature if decision else None
-    for asked in signature.follow_ups if signature else ():
-        return f"{asked.action} ({asked.owner}{f', by {asked.due}' if asked.due else ''})"
+def _watched(events: Sequence[Event]) -> bool:
+    return any(event.kind is EventKind.WATCHED for event in since_reopening(events))
+
+
+def _afterwards(slug: str, life: Life, decision: Decision | None, events: Sequence[Event]) -> str:
+    """What a signature asked for and nobody has closed; else how it ended."""
+    for one in still_open(slug, events):
+        due = f" by {short_day(one.follow_up.due)}" if one.follow_up.due else ""
+        return f"Follow-up of {one.follow_up.owner}{due}: {one.follow_up.action}"
     ended = f"ended with {decision.final_verdict}" if decision else ""
     by_verdict = life.stage in (Stage.DECIDED, Stage.RETIRED)
     return f"Nothing more: {(by_verdict and ended) or STAGES[life.stage]}"
+
+
+def _late_since(promise: Promise, life: Life, seen: date | None, today: date) -> date | None:
+    """No data is never health: a day that should have been looked at and was not. A replay is looked at when it is run."""
+    if life.stage is not Stage.RUNNING or promise.experiment.replay:
+        return None
+    calendar = promise.experiment.calendar
+    expected = min(today, calendar.final_day(extended=life.extended)) - GRACE
+    next_day = seen + timedelta(days=1) if seen else calendar.first_day
+    return next_day if next_day <= expected else None
+
+
+def _late(since: date) -> str:
+    return f"Nothing was looked at since {short_day(since)}: see the runs of daily_monitoring"
 
 
 def _while_running(promise: Promise, life: Life, briefs: Mapping[str, Brief], today: date) -> str:
@@ -178,12 +221,12 @@ def _while_running(promise: Promise, life: Life, briefs: Mapping[str, Brief], to
     if urgent is not None:
         return urgent.next_step
     if life.analysis_due is not None:
-        return f"Final analysis for {life.analysis_due} is due"
+        return f"Final analysis for {short_day(life.analysis_due)} is due"
     experiment = promise.experiment
     if experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
-        return f"Read every day; last look on {experiment.calendar.final_day(extended=life.extended)}"
+        return f"Read every day; last look on {short_day(experiment.calendar.final_day(extended=life.extended))}"
     ahead = [day for day in experiment.look_days(extended=life.extended) if day >= today]
-    return f"Next look on {ahead[0]}" if ahead else "Final analysis"
+    return f"Next look on {short_day(ahead[0])}" if ahead else "Final analysis"
 
 
 def _expected(promise: Promise, life: Life, information: Brief | None) -> date | None:
@@ -195,7 +238,7 @@ def _expected(promise: Promise, life: Life, information: Brief | None) -> date |
     return min(days) if days else promise.experiment.calendar.final_day(extended=life.extended)
 
 
-def _shown(promise: Promise, brief: Brief | None) -> int:
+def _proven(promise: Promise, brief: Brief | None) -> int:
     """How many guardrails are shown to be within their margin for every treatment."""
     rows = brief.numbers.get("comparisons", ()) if brief else ()
     names = {one.metric for one in promise.experiment.metrics.guardrails}
@@ -205,8 +248,7 @@ def _shown(promise: Promise, brief: Brief | None) -> int:
 
 def _effect(promise: Promise, briefs: Mapping[str, Brief], decision: Decision | None) -> Effect | None:
     brief = briefs.get("effects")
-    split = briefs.get("srm")
-    if brief is None or (split is not None and split.status is Status.FAIL):
+    if brief is None:
         return None
     row = leading_row(promise, brief.numbers.get("comparisons", ()), decision)
     return effect_of(promise, row, brief.as_of) if row else None

@@ -31,7 +31,11 @@ class OpenFollowUp:
 
 def open_follow_ups(registry: Registry, slug: str) -> tuple[OpenFollowUp, ...]:
     """What is open of one experiment, by day of the verdict. Of each day the latest signature counts."""
-    events = registry.events(slug)
+    return still_open(slug, registry.events(slug))
+
+
+def still_open(slug: str, events: Sequence[Event]) -> tuple[OpenFollowUp, ...]:
+    """The same from the events of the experiment."""
     closed = {event.key for event in events if event.kind is EventKind.FOLLOW_UP_DONE}
     return tuple(
         OpenFollowUp(slug=slug, reference=reference, signed_on=signature.signed_on, follow_up=follow_up)
