@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.state import TaskInstanceState
+from airflow.utils.types import DagRunType
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -26,7 +27,9 @@ SIGN = "sign"
 KEYED = ("aa_validation", ANALYSIS, "novelty_decay", "quarterly_holdout", "retest", "rollout")
 BY_HAND = ("preregistration", *KEYED)
 MOST, MOST_BY_HAND = 40, 400
-"""Newest runs that are listed, and that are looked through for what a person stated who started them."""
+"""Newest runs that are listed, and that are looked through for what their starter stated."""
+BY_SCHEDULE = (DagRunType.SCHEDULED, DagRunType.BACKFILL_JOB)
+"""Nobody states anything about these: there is one every quarter of an hour, and none is about one experiment."""
 NAME = re.compile(r"[\w.-]+")
 WAITING = (TaskInstanceState.AWAITING_INPUT, TaskInstanceState.DEFERRED)
 
@@ -67,9 +70,9 @@ class Runs:
         """Runs of an experiment that looks at the days from `first` to `last`, newest first. Three queries."""
         keyed = or_(DagRun.partition_key == slug, DagRun.partition_key.startswith(f"{slug}|", autoescape=True))
         own = self._found(DagRun.dag_id.in_(KEYED), keyed)
-        by_hand = self._found(DagRun.dag_id.in_(BY_HAND), DagRun.partition_key.is_(None), most=MOST_BY_HAND)
-        begin = datetime.combine(first + timedelta(days=1), datetime.min.time()).astimezone()
-        end = datetime.combine(last + timedelta(days=2), datetime.min.time()).astimezone()
+        stated = DagRun.partition_key.is_(None), DagRun.run_type.not_in(BY_SCHEDULE)
+        by_hand = self._found(DagRun.dag_id.in_(BY_HAND), *stated, most=MOST_BY_HAND)
+        begin, end = _midnight(first + timedelta(days=1)), _midnight(last + timedelta(days=2))
         daily = self._found(DagRun.dag_id == DAILY, DagRun.logical_date >= begin, DagRun.logical_date < end)
         started = [_run(row) for row in (*own, *(row for row in by_hand if _slug(row) == slug))]
         return (*sorted(started, key=_newest), *map(_run, daily))
@@ -120,6 +123,11 @@ class Runs:
 
 def _run(row: DagRun) -> Run:
     return Run(dag=row.dag_id, run=row.run_id, day=_day(row), state=str(row.state), started=row.start_date)
+
+
+def _midnight(day: date) -> datetime:
+    """The beginning of a day, UTC, as Airflow's schedules count it."""
+    return datetime.combine(day, time.min, UTC)
 
 
 def _newest(run: Run) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -153,3 +154,34 @@ def test_runs_that_a_person_started_stand_among_those_of_their_experiment(sessio
     add_run(session, "final_analysis", "other", conf={"slug": "my_shop_2"})
     found = Runs(session).of("my_shop", DAY, DAY)
     assert {(one.run, one.day) for one in found} == {("mine", DAY), ("order", None)}
+
+
+@pytest.mark.parametrize("started_by", ["manual", "operator_triggered"])
+def test_a_run_that_somebody_started_is_not_lost_among_those_of_the_schedule(session: Session, started_by: str) -> None:
+    from trialflow_ui.runs import MOST_BY_HAND, Runs
+
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    add_run(session, "preregistration", "order", run_type=started_by, conf={"slug": "my_shop"}, run_after=long_ago)
+    for number in range(MOST_BY_HAND + 50):
+        at = long_ago + timedelta(minutes=15 * (number + 1))
+        add_run(session, "preregistration", f"every-{number}", run_type="scheduled", logical_date=at, run_after=at)
+    assert [one.run for one in Runs(session).of("my_shop", DAY, DAY)] == ["order"]
+
+
+@pytest.fixture(params=["UTC", "Pacific/Kiritimati", "America/Los_Angeles"])
+def server_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server that stands in another zone."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_days_begin_at_midnight_utc_wherever_the_server_stands(session: Session, server_zone: str) -> None:
+    from trialflow_ui.runs import Runs
+
+    for hour in (-1, 0, 23, 24):
+        at = datetime(2026, 3, 3, tzinfo=UTC) + timedelta(hours=hour)
+        add_run(session, "daily_monitoring", f"hour {hour}", logical_date=at, run_after=at)
+    assert {one.run for one in Runs(session).of("my_shop", DAY, DAY)} == {"hour 0", "hour 23"}
