@@ -46,7 +46,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Pages:
-    """An ASGI application that is built at the first request: importing it costs the other components nothing."""
+    """An ASGI application that is built at the first request: importing it costs the other components nothing.
+
+    That request is the icon beside Airflow's navigation, so the record is read before anybody opens a page.
+    """
 
     def __init__(self) -> None:
         self._app: Any = None
@@ -59,9 +62,11 @@ class Pages:
     def _built(self) -> Any:
         with self._lock:
             if self._app is None:
+                from trialflow_ui import warm
                 from trialflow_ui.app import make_app
 
                 self._app = make_app()
+                warm.start()
         return self._app
 
 
