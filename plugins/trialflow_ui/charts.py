@@ -7,18 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
 
 from trialflow.memo.memo import Allocation, Chart, EffectOverTime, Forest, Lifetime
 from trialflow.memo.words import p_value, short_day, significant, whole
 from trialflow.overview.curves import Curve, effect_range, split_range
-
-Spec = dict[str, Any]
-SERIES = ("@mark", "@second", "@third", "@good", "@bad")
-HEIGHT = 240
-MOST_NAMED = 7  # days on an axis
-ROW = 34  # pixels for one interval of a forest
+from trialflow_ui.chart_parts import (
+    NAME_AXIS,
+    ROW,
+    Spec,
+    by_width,
+    colours,
+    day_answers,
+    day_axis,
+    day_rows,
+    day_tips,
+    free_place,
+    heights,
+    layered,
+    legend,
+    level,
+    marked,
+    place_of,
+    quantity,
+    row_answers,
+    wrapped,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,36 +52,26 @@ def drawings(chart: Chart) -> tuple[Drawing, ...]:
 
 def curve(data: Curve) -> Drawing:
     """Lines over days."""
-    values = [
-        {
-            "day": at.isoformat(),
-            "when": short_day(at),
-            "series": line.name,
-            "value": value,
-            "told": significant(value, 4),
-        }
-        for line in data.lines
-        for at, value in zip(line.days, line.values, strict=True)
+    points = [(line.name, at, value) for line in data.lines for at, value in zip(line.days, line.values, strict=True)]
+    days = sorted({at for _, at, _ in points})
+    names = [line.name for line in data.lines]
+    x = day_axis([*days, *(at for at, _ in data.marks)])
+    y = quantity("value", data.axis, zero=data.stepped)
+    encoding = {"x": x, "y": y, "color": colours(names)}
+    told = {(name, at): significant(value, 4) for name, at, value in points}
+    lines = [
+        [(place_of(at, days), value) for at, value in zip(line.days, line.values, strict=True)] for line in data.lines
     ]
     shape = {"type": "line", "strokeWidth": 2, "interpolate": "step-after" if data.stepped else "linear"}
-    x = _day([at for line in data.lines for at in line.days])
-    y = _quantity("value", data.axis, zero=data.stepped)
-    series = _colour([line.name for line in data.lines])
-    spec = _spec(
-        values,
-        *(_level(value, text) for value, text in data.levels),
-        *_marks(data.marks),
-        {"mark": shape, "encoding": {"x": x, "y": y, "color": series}},
-        {
-            "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
-            "encoding": {"x": x, "y": y, "color": series, "tooltip": _tips("Day", "when", data.axis)},
-        },
+    spec = layered(
+        [{"day": at.isoformat(), "series": name, "value": value} for name, at, value in points],
+        *(level(value, text, place=free_place(lines, value)) for value, text in data.levels),
+        *marked(data.marks, days),
+        {"mark": shape, "encoding": encoding},
+        {"mark": {"type": "point", "filled": True, "size": 45, "opacity": 1}, "encoding": encoding},
+        day_answers(x, day_rows(days, names, told), day_tips("Day", names, data.axis)),
     )
-    rows = [
-        (line.name, short_day(at), significant(value, 4))
-        for line in data.lines
-        for at, value in zip(line.days, line.values, strict=True)
-    ]
+    rows = [(name, short_day(at), significant(value, 4)) for name, at, value in points]
     return Drawing(title=data.title, alt=data.alt, spec=spec, columns=("", "Day", data.axis), rows=tuple(rows))
 
 
@@ -76,35 +79,57 @@ def _effect(chart: Chart) -> tuple[Drawing, ...]:
     data = chart.data
     assert isinstance(data, EffectOverTime)  # noqa: S101 (a chart's kind names its data)
     values = [
-        {"day": at.isoformat(), "when": short_day(at), "series": path.variant, **_bounds(middle, low, high)}
+        {"day": at.isoformat(), "series": path.variant, "effect": middle, "lower": low, "upper": high}
         for path in data.paths
         for at, middle, low, high in zip(path.days, path.estimate, path.lower, path.upper, strict=True)
         if middle is not None
     ]
+    told = {
+        (path.variant, at): _told(middle, low, high)
+        for path in data.paths
+        for at, middle, low, high in zip(path.days, path.estimate, path.lower, path.upper, strict=True)
+        if middle is not None
+    }
+    days = sorted({at for _, at in told})
     looks = sorted({at for path in data.paths for at in path.look_days})
-    x, names = _day([at for path in data.paths for at in path.days]), [path.variant for path in data.paths]
-    levels = [] if data.minimum_effect is None else [_level(data.minimum_effect, "minimum effect", "@good")]
-    spec = _spec(
-        values,
-        *_bands(x, data.axis, effect_range(data), names, continuous=True),
-        *levels,
-        *_marks([(at, f"look {number}") for number, at in enumerate(looks, start=1)]),
-        *_estimates(x, data.axis, names, "Day"),
+    numbered = {at: str(number) for number, at in enumerate(looks, start=1)}
+    names = [path.variant for path in data.paths]
+    x, ends = day_axis([*days, *looks]), effect_range(data)
+    lines = [
+        [
+            (place_of(at, days), middle)
+            for at, middle in zip(path.days, path.estimate, strict=True)
+            if middle is not None
+        ]
+        for path in data.paths
+    ]
+    least = data.minimum_effect
+    levels = (
+        [] if least is None else [level(least, "minimum effect", "@good", place=free_place(lines, least, ends=ends))]
     )
-    rows = [
+    rows = [row | {"look": numbered.get(at, "")} for at, row in zip(days, day_rows(days, names, told), strict=True)]
+    spec = layered(
+        values,
+        *_bands(x, data.axis, ends, names, continuous=True),
+        *marked([(at, f"look {number}") for at, number in numbered.items()], days),
+        *_estimates(x, data.axis, names),
+        *levels,
+        day_answers(x, rows, [*day_tips("Day", names, data.axis), {"field": "look", "title": "Look"}]),
+    )
+    cells = [
         (path.variant, short_day(at), *map(_number, (middle, low, high)), "yes" if at in path.look_days else "")
         for path in data.paths
         for at, middle, low, high in zip(path.days, path.estimate, path.lower, path.upper, strict=True)
     ]
     columns = ("Variant", "Day", data.axis, "Lower bound", "Upper bound", "Look")
-    return (Drawing(title=chart.title, alt=chart.alt, spec=spec, columns=columns, rows=tuple(rows)),)
+    return (Drawing(title=chart.title, alt=chart.alt, spec=spec, columns=columns, rows=tuple(cells)),)
 
 
 def _lifetime(chart: Chart) -> tuple[Drawing, ...]:
     data = chart.data
     assert isinstance(data, Lifetime)  # noqa: S101 (a chart's kind names its data)
-    values = [
-        {"day": at, "when": str(at), "series": path.variant, **_bounds(middle, low, high)}
+    known = [
+        (path.variant, at, middle, low, high)
         for path in data.paths
         for at, middle, low, high in zip(path.days, path.estimate, path.lower, path.upper, strict=True)
         if middle is not None
@@ -114,21 +139,31 @@ def _lifetime(chart: Chart) -> tuple[Drawing, ...]:
         "type": "quantitative",
         "title": "Days since first exposure",
         "scale": {"padding": 14, "nice": False},
-        "axis": {"tickMinStep": 1, "grid": False},
+        "axis": {"tickMinStep": 1, "format": "d", "grid": False, "tickCount": by_width(50)},
     }
     names = [path.variant for path in data.paths]
-    spec = _spec(
-        values,
-        *_bands(x, data.axis, effect_range(data), names, continuous=False),
-        *_estimates(x, data.axis, names, "Days since exposure"),
-    )
+    days = sorted({at for _, at, *_ in known})
+    told = {(name, at): _told(middle, low, high) for name, at, middle, low, high in known}
     rows = [
+        {"day": at, "when": str(at), **{f"told{place}": told.get((name, at), "") for place, name in enumerate(names)}}
+        for at in days
+    ]
+    spec = layered(
+        [
+            {"day": at, "series": name, "effect": middle, "lower": low, "upper": high}
+            for name, at, middle, low, high in known
+        ],
+        *_bands(x, data.axis, effect_range(data), names, continuous=False),
+        *_estimates(x, data.axis, names),
+        day_answers(x, rows, day_tips("Days since exposure", names, data.axis)),
+    )
+    cells = [
         (path.variant, str(at), *map(_number, (middle, low, high)))
         for path in data.paths
         for at, middle, low, high in zip(path.days, path.estimate, path.lower, path.upper, strict=True)
     ]
     columns = ("Variant", "Day since exposure", data.axis, "Lower bound", "Upper bound")
-    return (Drawing(title=chart.title, alt=chart.alt, spec=spec, columns=columns, rows=tuple(rows)),)
+    return (Drawing(title=chart.title, alt=chart.alt, spec=spec, columns=columns, rows=tuple(cells)),)
 
 
 def _forest(chart: Chart) -> tuple[Drawing, ...]:
@@ -137,59 +172,56 @@ def _forest(chart: Chart) -> tuple[Drawing, ...]:
     low, high = data.reach
     values = [
         {
-            "label": _one_line(row.label),
+            "label": wrapped(_one_line(row.label)),
+            "metric": _one_line(row.label),
             "role": row.role,
             "effect": row.estimate,
             "from": max(row.lower, low),
             "to": min(row.upper, high),
             "margin": row.margin,
+            "within": "" if row.margin is None else f"{_signed(row.margin)}%",
             "text": row.text,
             "tone": _tone(row.lower, row.upper, row.good_direction),
         }
         for row in data.rows
     ]
-    y = {
-        "field": "label",
-        "type": "nominal",
-        "sort": None,
-        "title": None,
-        "axis": {"labelLimit": 240, "ticks": False, "domain": False},
-    }
+    y = {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": NAME_AXIS}
     x = {
         "type": "quantitative",
         "title": data.axis,
         "scale": {"domain": [low, high], "nice": False},
-        "axis": {"grid": True, "tickCount": 9},
+        "axis": {"grid": True, "tickCount": by_width(60)},
     }
     tone = {
         "field": "tone",
         "type": "nominal",
         "scale": {"domain": list(TONES), "range": list(TONES.values())},
-        "legend": {"title": None},
+        "legend": legend(list(TONES)),
     }
     tips = [
-        {"field": "label", "title": "Metric"},
+        {"field": "metric", "title": "Metric"},
         {"field": "role", "title": "Role"},
-        {"field": "text", "title": "Effect"},
-        {"field": "margin", "title": "Margin (%)", "format": ".3~g"},
+        {"field": "text", "title": "Effect relative to control"},
+        {"field": "within", "title": "Margin"},
     ]
-    spec = _spec(
+    spec = layered(
         values,
         {"mark": {"type": "rule", "color": "@soft"}, "encoding": {"x": {"datum": 0}}},
         {
             "mark": {"type": "rule", "strokeWidth": 3, "clip": True},
-            "encoding": {"y": y, "x": {**x, "field": "from"}, "x2": {"field": "to"}, "color": tone, "tooltip": tips},
+            "encoding": {"y": y, "x": {**x, "field": "from"}, "x2": {"field": "to"}, "color": tone},
         },
         {
             "mark": {"type": "tick", "color": "@care", "thickness": 3, "size": 20, "clip": True},
             "transform": [{"filter": "isValid(datum.margin)"}],
-            "encoding": {"y": y, "x": {**x, "field": "margin"}, "tooltip": tips},
+            "encoding": {"y": y, "x": {**x, "field": "margin"}},
         },
         {
             "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1, "clip": True},
-            "encoding": {"y": y, "x": {**x, "field": "effect"}, "color": tone, "tooltip": tips},
+            "encoding": {"y": y, "x": {**x, "field": "effect"}, "color": tone},
         },
-        height=ROW * len(values),
+        row_answers(y, tips),
+        **heights([str(row["label"]) for row in values]),
     )
     rows = [(_one_line(row.label), row.role, row.text, _number(row.margin)) for row in data.rows]
     columns = ("Metric", "Role", "Relative effect", "Margin (%)")
@@ -209,33 +241,26 @@ def _allocation(chart: Chart) -> tuple[Drawing, ...]:
     data = chart.data
     assert isinstance(data, Allocation)  # noqa: S101 (a chart's kind names its data)
     values = [
-        {"variant": name, "units": seen, "planned": plan}
+        {"variant": name, "label": wrapped(name), "units": seen, "planned": plan}
         for name, seen, plan in zip(data.variants, data.observed, data.expected, strict=True)
     ]
-    y = {
-        "field": "variant",
-        "type": "nominal",
-        "sort": None,
-        "title": None,
-        "axis": {"labelLimit": 200, "ticks": False},
-    }
-    x = {"type": "quantitative", "title": data.unit, "axis": {"format": "~s", "tickCount": 6}}
+    y = {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": NAME_AXIS}
+    counts = {"labelExpr": "datum.value ? format(datum.value, '~s') : '0'", "tickCount": by_width(70)}
+    x = {"type": "quantitative", "title": data.unit, "axis": counts}
     tips = [
         {"field": "variant", "title": "Variant"},
-        {"field": "units", "title": "Units", "format": ","},
+        {"field": "units", "title": data.unit, "format": ","},
         {"field": "planned", "title": "Planned", "format": ",.0f"},
     ]
-    spec = _spec(
+    spec = layered(
         values,
-        {
-            "mark": {"type": "bar", "color": "@mark", "height": 18},
-            "encoding": {"y": y, "x": {**x, "field": "units"}, "tooltip": tips},
-        },
+        {"mark": {"type": "bar", "color": "@mark", "height": 18}, "encoding": {"y": y, "x": {**x, "field": "units"}}},
         {
             "mark": {"type": "tick", "color": "@ink", "thickness": 3, "size": 30},
-            "encoding": {"y": y, "x": {**x, "field": "planned"}, "tooltip": tips},
+            "encoding": {"y": y, "x": {**x, "field": "planned"}},
         },
-        height=(ROW + 8) * len(values),
+        row_answers(y, tips),
+        **heights([str(row["label"]) for row in values], row=ROW + 8),
     )
     rows = [
         (name, whole(seen), whole(plan))
@@ -256,11 +281,10 @@ def _split_evidence(data: Allocation) -> tuple[Drawing, ...]:
     if len(known) < 2:  # a line
         return ()
     low, high = split_range(data.p_values, data.threshold)
-    x = _day(data.days)
-    values = [
-        {"day": at.isoformat(), "when": short_day(at), "p": max(value, low), "told": p_value(value)}
-        for at, value in known
-    ]
+    days = [at for at, _ in known]
+    x = day_axis(days)
+    values = [{"day": at.isoformat(), "p": max(value, low)} for at, value in known]
+    rows = [{"day": at.isoformat(), "when": short_day(at), "told": p_value(value)} for at, value in known]
     y = {
         "field": "p",
         "type": "quantitative",
@@ -268,18 +292,15 @@ def _split_evidence(data: Allocation) -> tuple[Drawing, ...]:
         "scale": {"type": "log", "domain": [low, high], "clamp": True},
         "axis": {"format": "~g", "tickCount": 4},
     }
-    spec = _spec(
+    spec = layered(
         values,
-        *([_level(data.threshold, "alarm", "@bad", right=True)] if data.threshold else []),
+        *([level(data.threshold, "alarm", "@bad", place=(True, True))] if data.threshold else []),
         {"mark": {"type": "line", "color": "@mark", "strokeWidth": 2}, "encoding": {"x": x, "y": y}},
         {
-            "mark": {"type": "point", "color": "@mark", "filled": True, "size": 45},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "tooltip": [{"field": "when", "title": "Day"}, {"field": "told", "title": "Split"}],
-            },
+            "mark": {"type": "point", "color": "@mark", "filled": True, "size": 45, "opacity": 1},
+            "encoding": {"x": x, "y": y},
         },
+        day_answers(x, rows, [{"field": "when", "title": "Day"}, {"field": "told", "title": "Split"}]),
         height=200,
     )
     last = p_value(known[-1][1])
@@ -302,42 +323,9 @@ DRAW: Mapping[str, Callable[[Chart], tuple[Drawing, ...]]] = {
 }
 
 
-def _spec(values: Sequence[Mapping[str, Any]], *layers: Spec, height: int = HEIGHT) -> Spec:
-    return {"data": {"values": list(values)}, "height": height, "layer": list(layers)}
-
-
-def _day(days: Sequence[date]) -> Spec:
-    """An axis of days; on a short one each is named once, never twice."""
-    short = max(days) - min(days) < timedelta(days=MOST_NAMED)
-    return {
-        "field": "day",
-        "type": "temporal",
-        "title": None,
-        "scale": {"type": "utc", "padding": 14},
-        "axis": {
-            "format": "%-d %b",
-            "grid": False,
-            "labelOverlap": "greedy",
-            "labelSeparation": 10,
-            "tickCount": {"interval": "day", "step": 1} if short else MOST_NAMED,
-        },
-    }
-
-
-def _quantity(field: str, title: str, *, zero: bool = False) -> Spec:
-    return {"field": field, "type": "quantitative", "title": title, "scale": {"zero": zero}}
-
-
-def _colour(names: Iterable[str]) -> Spec:
-    domain = list(dict.fromkeys(names))
-    legend = {"title": None} if len(domain) > 1 else None
-    colours = [SERIES[place % len(SERIES)] for place in range(len(domain))]
-    return {"field": "series", "type": "nominal", "scale": {"domain": domain, "range": colours}, "legend": legend}
-
-
-def _bounds(middle: float, low: float | None, high: float | None) -> dict[str, Any]:
-    told = f"{_number(middle)} ({_number(low)} to {_number(high)})"
-    return {"effect": middle, "lower": low, "upper": high, "told": told}
+def _told(middle: float, low: float | None, high: float | None) -> str:
+    span = "" if low is None or high is None else f" ({_signed(low)} to {_signed(high)})"
+    return f"{_signed(middle)}{span}"
 
 
 def _bands(x: Spec, axis: str, ends: tuple[float, float], names: Sequence[str], *, continuous: bool) -> Iterable[Spec]:
@@ -353,76 +341,24 @@ def _bands(x: Spec, axis: str, ends: tuple[float, float], names: Sequence[str], 
     yield {"mark": {"type": "rule", "color": "@soft"}, "encoding": {"y": {"datum": 0}}}
     yield {
         "mark": {**mark, "clip": True},
-        "encoding": {"x": x, "y": y, "y2": {"field": "upper"}, "color": _colour(names)},
+        "encoding": {"x": x, "y": y, "y2": {"field": "upper"}, "color": colours(names)},
     }
 
 
-def _estimates(x: Spec, axis: str, names: Sequence[str], about: str) -> Iterable[Spec]:
+def _estimates(x: Spec, axis: str, names: Sequence[str]) -> Iterable[Spec]:
     y = {"field": "effect", "type": "quantitative", "title": axis}
-    encoding = {"x": x, "y": y, "color": _colour(names)}
+    encoding = {"x": x, "y": y, "color": colours(names)}
     yield {"mark": {"type": "line", "strokeWidth": 2, "clip": True}, "encoding": encoding}
     mark = {"type": "point", "filled": True, "size": 50, "opacity": 1, "clip": True}
-    yield {"mark": mark, "encoding": {**encoding, "tooltip": _tips(about, "when", axis)}}
-
-
-def _tips(about: str, day: str, axis: str) -> list[Spec]:
-    return [
-        {"field": "series", "title": "Series"},
-        {"field": day, "title": about},
-        {"field": "told", "title": axis},
-    ]
-
-
-def _level(value: float, text: str, colour: str = "@soft", *, right: bool = False) -> Spec:
-    """A level to compare with: a dashed line, named at one end."""
-    return {
-        "data": {"values": [{"level": value, "text": text}]},
-        "layer": [
-            {
-                "mark": {"type": "rule", "color": colour, "strokeDash": [6, 4], "strokeWidth": 1.5},
-                "encoding": {"y": {"field": "level", "type": "quantitative"}},
-            },
-            {
-                "mark": {
-                    "type": "text",
-                    "align": "right" if right else "left",
-                    "baseline": "bottom",
-                    "dx": -4 if right else 4,
-                    "dy": -3,
-                    "color": colour,
-                    "fontSize": 12,
-                },
-                "encoding": {
-                    "y": {"field": "level", "type": "quantitative"},
-                    "x": {"value": "width" if right else 0},
-                    "text": {"field": "text"},
-                },
-            },
-        ],
-    }
-
-
-def _marks(marks: Sequence[tuple[date, str]]) -> list[Spec]:
-    """Days to mark: a dotted line each, named at its upper end."""
-    if not marks:
-        return []
-    x = {"field": "day", "type": "temporal", "scale": {"type": "utc", "padding": 14}}
-    return [
-        {
-            "data": {"values": [{"day": at.isoformat(), "text": text} for at, text in marks]},
-            "layer": [
-                {"mark": {"type": "rule", "color": "@soft", "strokeDash": [1, 3]}, "encoding": {"x": x}},
-                {
-                    "mark": {"type": "text", "baseline": "bottom", "dy": -4, "color": "@soft", "fontSize": 12},
-                    "encoding": {"x": x, "y": {"value": 0}, "text": {"field": "text"}},
-                },
-            ],
-        }
-    ]
+    yield {"mark": mark, "encoding": encoding}
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else significant(value, 3)
+
+
+def _signed(value: float) -> str:
+    return f"+{significant(value, 3)}" if value > 0 else significant(value, 3)
 
 
 def _one_line(label: str) -> str:

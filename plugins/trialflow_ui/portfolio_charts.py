@@ -9,10 +9,20 @@ from trialflow.memo.words import MONTHS, day, percent
 from trialflow.overview.catalog import BaselineSeen, Health
 from trialflow.overview.portfolio import Month, Outcome, VerdictRow
 from trialflow.overview.returns import Returned, Sum
+from trialflow_ui.chart_parts import NAME_AXIS, by_width, heights, legend, row_answers, wrapped
 
 Spec = dict[str, Any]
-NAMES: Spec = {"labelAngle": 0, "labelExpr": "split(datum.label, ' ')", "labelOverlap": True}
+NAMES: Spec = {
+    "labelAngle": 0,
+    "labelExpr": "split(datum.label, ' ')",
+    "labelOverlap": "parity",
+    "labelSeparation": 6,
+    "ticks": False,
+}
 """Names below a pair of bars, a word a line: they stand side by side on a phone too."""
+PAIR = 40  # pixels for a pair of bars or intervals that lie below one another
+MOST_LYING = 12  # pairs of bars that lie on a narrow chart; of more it would be a scroll of its own
+COUNTS: Spec = {"tickMinStep": 1, "format": "d", "tickCount": by_width(40)}
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 
@@ -38,87 +48,119 @@ def verdicts(rows: Sequence[VerdictRow]) -> Spec:
     return _grouped(values, x="verdict", order=order, group=("recommended", "signed"))
 
 
-def _grouped(values: Iterable[Spec], *, x: str, order: Sequence[str], group: tuple[str, str]) -> Spec:
+def _grouped(values: Sequence[Spec], *, x: str, order: Sequence[str], group: tuple[str, str]) -> Spec:
+    """Pairs of bars that answer as one; on a narrow chart they lie, so that every name has a line of its own."""
+    name: Spec = {"field": x, "type": "nominal", "sort": list(order), "title": None}
+    count: Spec = {"field": "experiments", "type": "quantitative", "title": "experiments"}
+    pair: Spec = {"field": "what", "sort": list(group)}
+    told = [{x: at} | {one["what"]: one["experiments"] for one in values if one[x] == at} for at in order]
+    tips = [{"field": field, "title": field.capitalize()} for field in (x, *group)]
+    whole: Spec = {"data": {"values": told}, "mark": {"type": "rect", "color": "transparent"}}
+    upright: Spec = {"x": {**name, "axis": NAMES}, "xOffset": pair, "y": {**count, "axis": {**COUNTS, "tickCount": 6}}}
+    lying: Spec = {
+        "y": {**name, "axis": {"ticks": False, "domain": False}},
+        "yOffset": pair,
+        "x": {**count, "axis": COUNTS},
+    }
+    bars: Spec = {"mark": {"type": "bar", "cornerRadiusEnd": 2}}
+    colour = {"color": _series(group)}
+    column = {"x": upright["x"], "y": {"value": 0}, "y2": {"value": "height"}, "tooltip": tips}
+    row = {"y": lying["y"], "x": {"value": 0}, "x2": {"value": "width"}, "tooltip": tips}
+    narrow: Spec = {
+        "height": PAIR * len(order),
+        "layer": [{**bars, "encoding": {**lying, **colour}}, {**whole, "encoding": row}],
+    }
     return {
         "$schema": SCHEMA,
         "height": 180,
         "data": {"values": list(values)},
-        "mark": {"type": "bar", "cornerRadiusEnd": 2},
-        "encoding": {
-            "x": {"field": x, "type": "nominal", "sort": list(order), "title": None, "axis": NAMES},
-            "xOffset": {"field": "what", "sort": list(group)},
-            "y": {"field": "experiments", "type": "quantitative", "title": "experiments", "axis": {"tickMinStep": 1}},
-            "color": _series(group),
-            "tooltip": [{"field": x}, {"field": "what"}, {"field": "experiments"}],
-        },
+        "layer": [{**bars, "encoding": {**upright, **colour}}, {**whole, "encoding": column}],
+        **({"narrow": narrow} if len(order) <= MOST_LYING else {}),
     }
 
 
 def _series(names: tuple[str, str]) -> Spec:
     colours = ["@mark", "@second"]
-    return {"field": "what", "title": None, "scale": {"domain": list(names), "range": colours}}
+    return {"field": "what", "legend": legend(names), "scale": {"domain": list(names), "range": colours}}
 
 
 def decision_days(outcomes: Iterable[Outcome]) -> Spec:
     """How many decisions took how many days."""
     values = [{"days": one.days, "experiment": one.slug} for one in outcomes if one.days is not None]
+    bins: Spec = {"field": "days", "bin": {"maxbins": 16, "minstep": 1}}
+    title = "days from the first day to the decision"
+    x: Spec = {**bins, "title": title, "axis": {"format": "d", "labelSeparation": 8}}
+    count: Spec = {"aggregate": "count", "title": "experiments", "axis": {**COUNTS, "tickCount": 6}}
+    tips: list[Spec] = [{**bins, "title": "Days"}, {"aggregate": "count", "title": "Experiments"}]
     return {
         "$schema": SCHEMA,
         "height": 180,
         "data": {"values": values},
-        "mark": {"type": "bar", "color": "@mark", "cornerRadiusEnd": 2},
-        "encoding": {
-            "x": {
-                "field": "days",
-                "bin": {"maxbins": 16, "minstep": 1},
-                "title": "days from the first day to the decision",
+        "layer": [
+            {"mark": {"type": "bar", "color": "@mark", "cornerRadiusEnd": 2}, "encoding": {"x": x, "y": count}},
+            {
+                "mark": {"type": "rect", "color": "transparent"},
+                "encoding": {"x": x, "y": {"value": 0}, "y2": {"value": "height"}, "tooltip": tips},
             },
-            "y": {"aggregate": "count", "title": "experiments", "axis": {"tickMinStep": 1}},
-            "tooltip": [
-                {"field": "days", "bin": {"maxbins": 16, "minstep": 1}, "title": "days"},
-                {"aggregate": "count", "title": "experiments"},
-            ],
-        },
+        ],
     }
 
 
 def returns(rows: Iterable[Returned]) -> Spec | None:
     """Shipped effects as shares of the control value, as seen and shrunken; None where none has bounds."""
-    values = [
-        {
-            "experiment": row.slug,
-            "what": what,
-            "effect": found.share,
-            "lower": found.lower,
-            "upper": found.upper,
-            "shown": f"{found.text} ({found.span})",
-        }
+    known = [
+        (row.slug, what, found)
         for row in rows
-        for what, found in (("as seen", row.naive), ("shrunken", row.shrunken))
+        for what, found in ((SEEN, row.naive), (SHRUNKEN, row.shrunken))
         if found is not None and None not in (found.share, found.lower, found.upper)
     ]
-    if not values:
+    if not known:
         return None
-    tips = [{"field": "experiment"}, {"field": "what"}, {"field": "shown", "title": "effect"}]
+    values = [
+        {"experiment": wrapped(slug), "what": what, "effect": one.share, "lower": one.lower, "upper": one.upper}
+        for slug, what, one in known
+    ]
+    told: dict[str, Spec] = {}
+    for slug, what, one in known:
+        row = told.setdefault(slug, {"experiment": wrapped(slug), "slug": slug, SEEN: "", SHRUNKEN: ""})
+        row[what] = f"{one.text} ({one.span})"
+    tips = [
+        {"field": field, "title": title}
+        for field, title in (("slug", "Experiment"), (SEEN, "As seen"), (SHRUNKEN, "Shrunken"))
+    ]
+    y: Spec = {"field": "experiment", "type": "nominal", "title": None, "sort": None, "axis": NAME_AXIS}
     return {
         "$schema": SCHEMA,
-        "height": 36 * len({value["experiment"] for value in values}),
         "data": {"values": values},
         "encoding": {
-            "y": {"field": "experiment", "type": "nominal", "title": None, "sort": None},
-            "yOffset": {"field": "what", "sort": ["as seen", "shrunken"]},
-            "color": _series(("as seen", "shrunken")),
-            "tooltip": tips,
+            "y": y,
+            "yOffset": {"field": "what", "sort": [SEEN, SHRUNKEN]},
+            "color": _series((SEEN, SHRUNKEN)),
         },
-        "layer": [_zero(), *_intervals("share of the control value", "effect", "%")],
+        "layer": [
+            _zero(),
+            *_intervals("share of the control value", "effect", "%"),
+            _row_answers(y, tips, told.values()),
+        ],
+        **heights([row["experiment"] for row in told.values()], row=PAIR),
     }
+
+
+SEEN, SHRUNKEN = "as seen", "shrunken"
+
+
+def _row_answers(y: Spec, tips: Sequence[Spec], rows: Iterable[Spec]) -> Spec:
+    """Whole rows answer; what the chart says of all its layers does not hold for this one."""
+    layer = row_answers(y, tips)
+    return {**layer, "data": {"values": list(rows)}, "encoding": {"yOffset": None, "color": None, **layer["encoding"]}}
 
 
 def holdout(sums: Sequence[Sum], unit: str) -> Spec:
     """The two sums of shipped effects above what the holdout measured."""
     values = [
         {
-            "what": one.name,
+            "what": wrapped(one.name),
+            "sum": one.name,
             "value": one.value,
             "lower": one.lower,
             "upper": one.upper,
@@ -126,24 +168,25 @@ def holdout(sums: Sequence[Sum], unit: str) -> Spec:
         }
         for one in sums
     ]
-    names = [one.name for one in sums]
+    names = [str(one["what"]) for one in values]
     colours = ["@mark", "@second", "@third"]
+    y: Spec = {"field": "what", "type": "nominal", "title": None, "sort": names, "axis": NAME_AXIS}
+    tips = [{"field": "sum", "title": "What"}, {"field": "shown", "title": "Effect"}]
     return {
         "$schema": SCHEMA,
-        "height": 34 * len(values),
         "data": {"values": values},
         "encoding": {
-            "y": {"field": "what", "type": "nominal", "title": None, "sort": names},
+            "y": y,
             "color": {"field": "what", "legend": None, "scale": {"domain": names, "range": colours}},
-            "tooltip": [{"field": "what"}, {"field": "shown", "title": "effect"}],
         },
-        "layer": [_zero(), *_intervals(unit, "value", "")],
+        "layer": [_zero(), *_intervals(unit, "value", ""), _row_answers(y, tips, values)],
+        **heights(names),
     }
 
 
 def _intervals(title: str, middle: str, form: str) -> list[Spec]:
     """A line from the lower to the upper end and a dot at the estimate."""
-    axis: Spec = {"title": title, "titleLimit": 600, "tickCount": 8} | ({"format": form} if form else {})
+    axis: Spec = {"title": title, "titleLimit": 600, "tickCount": by_width(60)} | ({"format": form} if form else {})
     return [
         {
             "mark": {"type": "rule", "strokeWidth": 2},

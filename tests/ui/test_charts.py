@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -139,6 +141,66 @@ def test_a_p_value_of_zero_stands_at_the_lower_end_of_its_logarithmic_axis() -> 
     assert low > 0
     assert values(split)[-1]["p"] == low
     assert math.log10(low) > -10
+
+
+def axis_days(drawing: Drawing) -> Any:
+    return next(found for found in found_axes(drawing.spec) if "values" in found)["values"]
+
+
+def found_axes(node: object) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if isinstance(node.get("axis"), dict):
+            yield node["axis"]
+        for item in node.values():
+            yield from found_axes(item)
+    elif isinstance(node, list):
+        for item in node:
+            yield from found_axes(item)
+
+
+def answers(drawing: Drawing) -> tuple[list[dict[str, object]], list[str]]:
+    """Rows that answer to a pointer, and the titles of what they say."""
+    layer = drawing.spec["layer"][-1]
+    rows = layer.get("data", drawing.spec["data"])["values"]
+    last = layer["layer"][-1] if "layer" in layer else layer
+    return rows, [tip["title"] for tip in last["encoding"]["tooltip"]]
+
+
+def test_a_day_without_an_estimate_has_no_place_on_the_axis() -> None:
+    (drawing,) = drawings(EFFECT)
+    assert axis_days(drawing)[0] == DAYS[1].isoformat()
+
+
+def test_an_axis_reaches_to_the_looks_to_come() -> None:
+    ahead = replace(CURVE, marks=((FIRST + timedelta(days=60), "look 1"),))
+    assert axis_days(curve(ahead)) == ["2026-03-02", "2026-03-16", "2026-03-30", "2026-04-13", "2026-04-27"]
+
+
+def test_every_day_of_an_effect_answers_with_its_bounds_and_its_look() -> None:
+    rows, titles = answers(drawings(EFFECT)[0])
+    assert titles == ["Day", "Effect (views)", "Look"]
+    assert len(rows) == len(DAYS) - 1
+    assert (rows[-1]["told0"], rows[-1]["look"]) == ("+0.5 (−1 to +1)", "1")
+    assert rows[0]["look"] == ""
+
+
+def test_every_row_of_a_forest_answers_and_says_nothing_of_a_margin_it_has_not() -> None:
+    rows, titles = answers(drawings(FOREST)[0])
+    assert titles == ["Metric", "Role", "Effect relative to control", "Margin"]
+    assert [row["within"] for row in rows] == ["", "+4%", ""]
+
+
+@pytest.mark.parametrize("drawing", EVERY, ids=lambda drawing: drawing.title)
+def test_every_chart_answers_to_a_pointer(drawing: Drawing) -> None:
+    rows, titles = answers(drawing)
+    assert rows
+    assert len(titles) > 1
+
+
+def test_days_since_exposure_are_whole_numbers() -> None:
+    (drawing,) = drawings(LIFETIME)
+    formats = {found.get("format") for found in found_axes(drawing.spec) if "tickMinStep" in found}
+    assert formats == {"d"}
 
 
 def test_intervals_by_lifetime_are_bars_and_bounds_over_time_a_band() -> None:

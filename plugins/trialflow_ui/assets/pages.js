@@ -60,12 +60,22 @@
     if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v)]));
     return value;
   };
-  const config = () => ({
+  // What a specification says under "narrow" stands instead of what stands beside it, where there is little room.
+  const NARROW = 440;
+  const fitted = (value, narrow) => {
+    if (Array.isArray(value)) return value.map((one) => fitted(one, narrow));
+    if (!value || typeof value !== "object") return value;
+    const { narrow: instead, ...rest } = value;
+    const chosen = narrow && instead ? { ...rest, ...instead } : rest;
+    return Object.fromEntries(Object.entries(chosen).map(([key, one]) => [key, fitted(one, narrow)]));
+  };
+  const config = (narrow, width) => ({
     background: "transparent",
     font: style().getPropertyValue("--sans"),
     view: { stroke: null },
     axis: { labelColor: colour("soft"), titleColor: colour("soft"), gridColor: colour("grid"), domainColor: colour("line"),
       tickColor: colour("line"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500, labelLimit: 220 },
+    axisX: narrow ? { titleAnchor: "end", titleLimit: width - 16 } : {},
     legend: { labelColor: colour("ink"), titleColor: colour("soft"), labelFontSize: 12, titleFontSize: 12, orient: "top" },
     header: { labelColor: colour("ink"), titleColor: colour("soft") },
     text: { color: colour("ink") },
@@ -77,8 +87,13 @@
   tip.setAttribute("role", "status");
   tip.hidden = true;
   document.body.append(tip);
+  // Values that a row does not have are no lines. What a finger asked for stays until it asks elsewhere.
+  let touched = false;
   const tooltip = (_handler, event, _item, value) => {
-    const text = value && typeof value === "object" ? Object.entries(value).map(([k, v]) => `${k}: ${v}`).join("\n") : value;
+    const lines = value && typeof value === "object" ? Object.entries(value) : value ? [["", value]] : [];
+    const text = lines.filter(([, v]) => v !== "" && v != null && v !== "null" && v !== "undefined")
+      .map(([k, v]) => (k ? `${k}: ${v}` : v)).join("\n");
+    if (!text && touched) return;
     tip.hidden = !text;
     if (!text) return;
     tip.textContent = text;
@@ -86,13 +101,29 @@
     tip.style.setProperty("left", `${Math.max(right, 8)}px`);
     tip.style.setProperty("top", `${Math.max(event.clientY - tip.offsetHeight - 10, 8)}px`);
   };
+  document.addEventListener("pointerdown", (event) => {
+    touched = false;
+    tip.hidden = true;
+    const mark = event.pointerType === "touch" && event.target.closest?.(".plot svg") && event.target;
+    if (!mark) return;
+    const { clientX, clientY } = event;
+    for (const type of ["pointerover", "pointermove"])
+      mark.dispatchEvent(new PointerEvent(type, { bubbles: true, clientX, clientY, pointerType: "touch" }));
+    touched = !tip.hidden;
+  });
+  addEventListener("scroll", () => { if (!touched) tip.hidden = true; }, { passive: true });
 
+  const narrowed = new Map();
+  const isNarrow = (figure) => figure.querySelector(".plot").clientWidth < NARROW;
   const draw = async (figure) => {
     const plot = figure.querySelector(".plot");
-    const spec = coloured(JSON.parse(document.getElementById(figure.dataset.spec).textContent));
+    const narrow = isNarrow(figure);
+    narrowed.set(figure, narrow);
+    const spec = coloured(fitted(JSON.parse(document.getElementById(figure.dataset.spec).textContent), narrow));
     try {
       await vegaEmbed(plot, { width: "container", autosize: { type: "fit-x", contains: "padding" }, ...spec },
-        { mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, config: config(), tooltip });
+        { mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
+          config: config(narrow, plot.clientWidth), tooltip });
       // The plot is one picture with a label; its marks are no pictures of their own.
       plot.querySelector("svg")?.setAttribute("aria-hidden", "true");
       figure.dataset.drawn = "yes";
@@ -107,5 +138,6 @@
     if (typeof vegaEmbed === "undefined") return;
     all();
     addEventListener("theme", all);
+    addEventListener("resize", () => charts.filter((figure) => isNarrow(figure) !== narrowed.get(figure)).forEach(draw));
   });
 })();
