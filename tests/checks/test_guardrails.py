@@ -108,7 +108,17 @@ def test_not_significantly_worse_is_not_a_pass() -> None:
     assert shown["lower"] < 0.0 < shown["upper"]
     assert shown["non_inferior"] is False
     assert finding.status is Status.WARN
-    assert finding.next_step
+    assert finding.headline == "Not shown to be within the margin: conversion (new)."
+
+
+def test_only_what_goes_on_is_not_shown_yet() -> None:
+    lasting = {"first_day": day(1), "last_day": day(2)}
+    told = {"conversion": shares_of([[100.0, 100.0]], [[40.0, 40.0]])}
+    finding = run(fixed(relative("conversion", 0.02), calendar=lasting), told).finding
+    assert finding.headline == "Not yet shown to be within the margin: conversion (new)."
+    assert finding.next_step == "Keep the experiment running to its next planned look."
+    over = run(fixed(relative("conversion", 0.02)), told).finding
+    assert over.next_step == ""
 
 
 def test_the_interval_is_that_of_a_one_sided_test() -> None:
@@ -124,7 +134,7 @@ def test_every_treatment_needs_every_guardrail() -> None:
     assert row(finding, "one")["non_inferior"] is True
     assert row(finding, "two")["non_inferior"] is False
     assert finding.evidence["shown_on"] == {"one|latency": day(1).isoformat(), "two|latency": None}
-    assert finding.headline == "Not yet shown to be within the margin: latency (two)."
+    assert finding.headline == "Not shown to be within the margin: latency (two)."
 
 
 def test_a_guardrail_without_rows_is_no_data_even_beside_one_that_passes() -> None:

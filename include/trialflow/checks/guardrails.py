@@ -125,7 +125,9 @@ def guardrails(promise: Promise, summary: Summary, history: History, *, extended
         for one in results
     }
     late = [look for result in results for look in result.late]
-    status, headline = _judge(promise, comparisons)
+    over = summary.as_of >= promise.experiment.calendar.final_day(extended=extended)
+    status, headline = _judge(promise, comparisons, over=over)
+    goes_on = status is Status.WARN and not over
     return Checked(
         finding=Finding(
             experiment=promise.slug,
@@ -139,13 +141,13 @@ def guardrails(promise: Promise, summary: Summary, history: History, *, extended
                 "late_crossings": [look.as_of.isoformat() for look in late],
                 "alpha": promise.experiment.analysis.guardrail_alpha,
             },
-            next_step="Keep the experiment running to its next planned look." if status is Status.WARN else "",
+            next_step="Keep the experiment running to its next planned look." if goes_on else "",
         ),
         looks=tuple(look for result in results for look in result.looks),
     )
 
 
-def _judge(promise: Promise, comparisons: Sequence[Comparison]) -> tuple[Status, str]:
+def _judge(promise: Promise, comparisons: Sequence[Comparison], *, over: bool) -> tuple[Status, str]:
     promised = promise.experiment.metrics.guardrails
     if not promised:
         return Status.NOT_APPLICABLE, "The promise names no guardrail."
@@ -156,5 +158,6 @@ def _judge(promise: Promise, comparisons: Sequence[Comparison]) -> tuple[Status,
         return Status.NO_DATA, f"There is no number for {', '.join(missing)}."
     open_ones = [f"{one.metric} ({one.variant})" for one in comparisons if not one.non_inferior]
     if open_ones:
-        return Status.WARN, f"Not yet shown to be within the margin: {', '.join(open_ones)}."
+        not_shown = "Not shown" if over else "Not yet shown"
+        return Status.WARN, f"{not_shown} to be within the margin: {', '.join(open_ones)}."
     return Status.PASS, "Every guardrail is shown to be within its margin."
