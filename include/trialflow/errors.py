@@ -62,6 +62,14 @@ class RegistryError(TrialflowError):
     """The record refuses: unknown slug, second registration without a reason, newer schema."""
 
 
+class NoRecordError(RegistryError):
+    """Nothing was ever recorded there; the first registration makes the record."""
+
+
+class SchemaError(RegistryError):
+    """The record is older or newer than this version; says what mends it."""
+
+
 class UnknownExperimentError(RegistryError):
     """No promise of that slug is registered."""
 

@@ -32,9 +32,9 @@ def showing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Workspace], N
     from trialflow_ui import record
 
     def forget() -> None:
-        if record.registry.cache_info().currsize:
-            record.registry().close()
-        record.registry.cache_clear()
+        if record.opened.cache_info().currsize:
+            record.opened().close()
+        record.opened.cache_clear()
         record.workspace.cache_clear()
 
     def show(workspace: Workspace) -> None:

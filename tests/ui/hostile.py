@@ -21,6 +21,9 @@ SIGNED, WAITING, NEW = SLUG, "waiting_shop", "new_shop"
 TAG, ATTRIBUTE = "xss", "data-xss"
 ATTACK = f"""'"></title></textarea></script></style><{TAG} {ATTRIBUTE}="1">{{{{ 7 * 7 }}}}&lt;{TAG}&gt;"""
 
+UNIT = f"</script><{TAG}>"
+"""As much of it as a metric's unit has room for: charts write that."""
+
 
 def hostile(name: str) -> str:
     """The attack, with the name of the field that brings it."""
@@ -69,7 +72,7 @@ def hostile_record(root: Path) -> Workspace:
 
 def _describe(workspace: Workspace) -> None:
     for metric in METRICS:
-        told = merged(metric, {"owner": hostile("owner"), "description": hostile("description")})
+        told = merged(metric, {"owner": hostile("owner"), "description": hostile("description"), "unit": UNIT})
         (workspace.include / "metrics" / f"{metric['name']}.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
     source = SOURCE | {"description": hostile("source")}
     (workspace.include / "sources" / f"{SOURCE['name']}.yaml").write_text(yaml.safe_dump(source, sort_keys=False))

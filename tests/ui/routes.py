@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from tests.stages.worlds import LAST
 from tests.ui.hostile import NEW, SIGNED, WAITING
+from trialflow.overview.plan_form import GuardrailRow, PlanForm
 from trialflow_ui.render import ASSETS
 
 DAY = LAST.isoformat()
@@ -26,7 +28,16 @@ FILLED: Mapping[str, tuple[str, ...]] = {
 """Parameter of a path or a required one of a query → values that the record of the tests has."""
 VALUES = {"name": {"/metrics/{name}": ("views_3d",)}}
 """Parameters that mean something else on one route."""
-PLAN = {"metric": "views_3d", "effect": "20"}
+PLAN = {
+    "metric": "views_3d",
+    "effect": "20%",
+    "mean": "3",
+    "std_dev": "2.5",
+    "traffic": "200",
+    "guardrail_1": "complained_1d",
+    "margin_1": "20%",
+}
+"""A plan that can be made whatever day it is."""
 QUERIES: Mapping[str, tuple[Mapping[str, str], ...]] = {
     "/plan/": ({}, PLAN),
     "/plan/register": ({}, PLAN),
@@ -70,6 +81,52 @@ def _queries(route: Any) -> tuple[Mapping[str, str], ...]:
         return QUERIES[route.path]
     needed = [one.alias for one in route.dependant.query_params if one.field_info.is_required()]
     return ({name: _values(route.path, name)[0] for name in needed},)
+
+
+ODD = {
+    "a null character": "a\0b",
+    "a text without end": "x" * 5000,
+    "a raised digit": "²",
+    "two signs": "--1",
+    "less than nothing": "-1",
+    "more than a database counts to": "9" * 400,
+    "the first day there is": "0001-01-01",
+    "the last day there is": "9999-12-31",
+    "a number that is none": "nan",
+    "signs that turn a line around": "\u202etxt.exe\u2066",
+    "half a letter": "\udc80",
+}
+"""What nobody means and somebody sends."""
+
+
+def odd_addresses(app: Any) -> Iterator[str]:
+    """Every route with one of its parameters odd after the other, the rest as the record has it."""
+    last = dict(addresses(app))  # of a plan the one that is filled
+    for route in routes(app):
+        path, _, query = last[route.path].partition("?")
+        names = [name.partition(":")[0] for name in re.findall(r"{([^}]+)}", route.path)]
+        for odd in ODD.values():
+            for name in names:
+                plain = {one: _values(route.path, one)[0] for one in names} | {name: odd}
+                yield _with(route.path, plain) + (f"?{query}" if query else "")
+            for name in _asked(route):
+                yield f"{path}?{urlencode({**dict(parse_qsl(query)), name: odd}, errors='surrogateescape')}"
+
+
+def _with(path: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        told = quote(value, safe="", errors="surrogateescape")
+        path = re.sub(rf"{{{name}(:\w+)?}}", lambda _found, told=told: told, path)
+    return path
+
+
+def _asked(route: Any) -> list[str]:
+    """Every parameter of a query; those of a plan are the fields of its form, which its promise reads as the plan does."""
+    own = [one.alias for one in route.dependant.query_params]
+    if route.path != "/plan/":
+        return own
+    rows = [f"{one.name}_1" for one in fields(GuardrailRow)]
+    return [*own, *(one.name for one in fields(PlanForm)), "guardrail_1", *rows, "margin_scale_1", "unknown"]
 
 
 def variants(path: str) -> tuple[str, ...]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from fastapi.routing import APIRoute
 
 from tests.ui import routes
-from tests.ui.hostile import ATTRIBUTE, SIGNED, TAG, WAITING, hostile
+from tests.ui.hostile import ATTRIBUTE, SIGNED, TAG, UNIT, WAITING, hostile
 from trialflow_ui.app import HEADERS, make_app
 from trialflow_ui.entry import PREFIX
 from trialflow_ui.runs import Runs
@@ -136,18 +137,30 @@ def test_viewers_read_every_page(visit, shown):
         assert answer.status_code in (200, 303, 307), f"{address}: {answer.status_code}\n{answer.text[:400]}"
 
 
+def test_every_address_of_the_tests_is_a_page_of_the_record(visit, shown):
+    shown_to_all = dict(pages(visit("viewer")))
+    made = shown_to_all[f"/plan/?{urlencode(routes.PLAN)}"]
+    assert 'id="result"' in made, "this plan cannot be made, and so its page tests nothing"
+    assert made.count("application/json") == 2
+    assert len(shown_to_all) > 30
+
+
 def test_only_those_who_may_start_runs_are_shown_links_that_act(visit, shown):
     offered = {role: dict(pages(visit(role))) for role in ("viewer", "admin")}
     more = set()
+    assert offered["viewer"].keys() == offered["admin"].keys()
     for address, text in offered["viewer"].items():
         page = Parsed(text)
         assert not [link for link in page.links if ACTING.search(link)], address
         assert "post" not in page.methods, address
         assert 'class="button"' not in text, address
+        assert "<button" not in re.sub(r"<form .*?</form>", "", text, flags=re.DOTALL), address
         admins = Parsed(offered["admin"][address]).links
         assert page.links <= admins, address
         more |= admins - page.links
-    assert 'class="button"' in offered["admin"]["/experiments/"]
+    for address in ("/experiments/", f"/plan/?{urlencode(routes.PLAN)}"):
+        assert 'class="button"' in offered["admin"][address], address
+    assert "post" in Parsed(offered["admin"]["/plan/register"]).methods
     assert any(link.startswith(f"{PREFIX}/plan/") for link in more)
 
 
@@ -218,6 +231,18 @@ def test_what_people_wrote_stays_text_on_every_page(visit, shown):
     assert "/experiments/" in attacked
 
 
+def test_what_people_wrote_stays_text_in_the_charts_too(visit, shown):
+    charts = [
+        (address, chart)
+        for address, text in pages(visit("admin"))
+        for chart in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text, flags=re.DOTALL)
+    ]
+    assert all(json.loads(chart) for _address, chart in charts)
+    assert not [address for address, chart in charts if re.search(r"[<>&\u2028\u2029]", chart)]
+    attacked = {address for address, chart in charts if UNIT in json.dumps(json.loads(chart))}
+    assert {f"/experiments/{SIGNED}", "/metrics/views_3d"} <= attacked, "no chart was attacked"
+
+
 def test_a_question_comes_back_as_text(visit, shown):
     attack = hostile("asked")
     admin = visit("admin")
@@ -241,13 +266,35 @@ def test_an_address_comes_back_as_text(visit, shown):
 
 
 def test_reading_changes_nothing(visit, shown):
-    admin = visit("admin")
-    list(pages(admin))
     before = state(shown)
-    for address in every_address():
-        admin.get(address, headers=PAGE)
-        admin.get(address)
+    for role in ("viewer", "admin"):
+        client = visit(role)
+        for address in every_address():
+            client.get(address, headers=PAGE)
+            client.get(address)
+            client.head(address)
     assert state(shown) == before
+
+
+@pytest.mark.slow
+def test_no_odd_question_breaks_a_page(visit, shown):
+    reader = visit("viewer", raising=False)
+    broken = {}
+    for address in routes.odd_addresses(make_app()):
+        answer = reader.get(address, headers=PAGE)
+        if answer.status_code >= 500:
+            broken[address[:150]] = answer.status_code
+    assert broken == {}
+
+
+@pytest.mark.parametrize("role", ["", "viewer", "admin"])
+def test_head_is_answered_as_get_is_without_the_body(visit, shown, role):
+    client = visit(role)
+    for address in (*every_address(), "/nowhere", "/assets/none.css", "/experiments/unknown_one"):
+        asked, told = client.get(address, headers=PAGE), client.head(address, headers=PAGE)
+        assert told.status_code == asked.status_code, address
+        assert told.headers == asked.headers, address
+        assert told.content == b"", address
 
 
 @pytest.mark.parametrize("path", POSTED)
@@ -279,7 +326,7 @@ def assert_refused(answer, what: str) -> None:
     assert answer.status_code in (303, 307, 308, 401, 403, 404, 405), f"{what}: {answer.status_code}"
     if answer.status_code == 303:
         assert urlsplit(answer.headers["location"]).path == "/auth/login", what
-    told = answer.text.replace(what.partition("?")[0], "")
+    told = answer.text.replace(what.partition("?")[0], "").replace(answer.request.url.path, "")
     assert not [word for word in SECRETS if word in told], f"{what}: {told[:300]}"
     assert "set-cookie" not in answer.headers, what
 

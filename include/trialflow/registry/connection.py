@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 from sqlalchemy.pool import NullPool
 
-from trialflow.errors import NotSupportedError, RegistryError
+from trialflow.errors import NoRecordError, NotSupportedError, RegistryError
 
 BUSY_TIMEOUT_S = 60
 WRITES = "trialflow_writes"
@@ -45,29 +45,61 @@ def _refuse_statements(state: ORMExecuteState) -> None:
         raise RegistryError(message)
 
 
-def engine_of(url: str | URL) -> Engine:
-    """An engine for the record. Raises NotSupportedError for other databases and for SQLite in memory."""
+def engine_of(url: str | URL, *, read_only: bool = False) -> Engine:
+    """An engine for the record; one that is `read_only` makes no file and changes none.
+
+    Raises NotSupportedError for other databases and for SQLite in memory, NoRecordError where a `read_only` one has no
+    file to read.
+    """
     parsed = make_url(url)
     if parsed.drivername == "postgres":  # the spelling of Airflow's connections
         parsed = parsed.set(drivername="postgresql")
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        return _sqlite(parsed)
+        return _sqlite(parsed, read_only=read_only)
     if backend == "postgresql":
-        return create_engine(parsed, isolation_level="READ COMMITTED", pool_pre_ping=True)
+        options = {"postgresql_readonly": True} if read_only else {}
+        return create_engine(parsed, isolation_level="READ COMMITTED", pool_pre_ping=True, execution_options=options)
     message = f"a registry on {backend!r} is not supported; use sqlite:///<file> or postgresql://<host>/<database>"
     raise NotSupportedError(message)
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, *, read_only: bool) -> Engine:
     if not url.database or url.database == ":memory:":
         message = f"a registry in memory ({url}) would be lost; use sqlite:///<file>"
         raise NotSupportedError(message)
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    file = Path(url.database).absolute()
+    if read_only:
+        return _sqlite_to_read(url, file)
+    file.parent.mkdir(parents=True, exist_ok=True)
     # No pool: a connection must not be carried over a fork, and opening a file is quick.
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", _write_ahead)
     event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _sqlite_to_read(url: URL, file: Path) -> Engine:
+    if not file.is_file():
+        message = f"there is no record {url} yet; `trialflow registry migrate` makes an empty one"
+        raise NoRecordError(message)
+    address = f"{file.as_uri()}?mode=ro"
+
+    def connect() -> sqlite3.Connection:
+        # Sessions of a web server move between threads, one at a time.
+        return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+
+    engine = create_engine(url, poolclass=NullPool, creator=connect)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def empty_engine(tables: MetaData) -> Engine:
+    """An engine whose every connection has these tables to itself, in memory, with nothing in them."""
+    engine = create_engine("sqlite://", poolclass=NullPool)
+    event.listen(engine, "begin", lambda connection: tables.create_all(connection, checkfirst=False))
     return engine
 
 
@@ -75,10 +107,9 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin on its own: `_begin_sqlite` does
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
     connection.execute("PRAGMA foreign_keys = ON")
-    _write_ahead(connection)
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
+def _write_ahead(connection: sqlite3.Connection, _record: object) -> None:
     """Switch the file to WAL once; SQLite does not wait for a lock here by itself."""
     give_up = time.monotonic() + BUSY_TIMEOUT_S
     while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from trialflow.errors import RegistryError
+from trialflow.errors import NoRecordError, SchemaError
 from trialflow.registry.connection import WRITES, hold
 
 REVISIONS = ("r0001", "r0002")
@@ -17,7 +17,8 @@ VERSION_TABLE = "trialflow_version"
 def prepare(engine: Engine, *, migrate: bool) -> None:
     """Bring the database to the newest schema, or refuse.
 
-    Raises RegistryError when the database is newer than this version, or older while `migrate` is off.
+    Raises SchemaError when the database is newer than this version, or older while `migrate` is off; then NoRecordError
+    for an empty one.
     """
     with engine.connect() as connection:
         found = current(connection)
@@ -25,11 +26,10 @@ def prepare(engine: Engine, *, migrate: bool) -> None:
     if found == REVISIONS[-1]:
         return
     if not migrate:
-        state = "empty" if found is None else f"at schema {found}"
-        message = (
-            f"the registry {engine.url!r} is {state}, this version needs {REVISIONS[-1]}; run its migrations first"
-        )
-        raise RegistryError(message)
+        cure = f"this version needs {REVISIONS[-1]}; run `trialflow registry migrate`"
+        if found is None:
+            raise NoRecordError(f"the registry {engine.url!r} is empty, {cure}")
+        raise SchemaError(f"the registry {engine.url!r} is at schema {found}, {cure}")
     with engine.execution_options(**{WRITES: True}).begin() as connection:
         hold(connection, "migration")
         _refuse_newer(current(connection), engine)
@@ -47,7 +47,7 @@ def current(connection: Connection) -> str | None:
 def _refuse_newer(found: str | None, engine: Engine) -> None:
     if found is not None and found not in REVISIONS:
         message = f"the registry {engine.url!r} has schema {found}, newer than {REVISIONS[-1]}; upgrade trialflow"
-        raise RegistryError(message)
+        raise SchemaError(message)
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:

@@ -30,7 +30,7 @@ from trialflow.registry.record import (
     StoredPromise,
     StoredSummary,
 )
-from trialflow.registry.schema import AttachedRow, AttachmentRow, MessageRow, PostingRow
+from trialflow.registry.schema import AttachedRow, AttachmentRow, Base, MessageRow, PostingRow
 from trialflow.registry.writer import Writer
 from trialflow.spec.look import Look
 
@@ -58,12 +58,31 @@ class Registry:
     def open(cls, url: str | URL, *, migrate: bool = True, clock: Clock = utc_now) -> Self:
         """Open the record at a URL, `sqlite:///<file>` or `postgresql://…`, and bring it to this version's schema.
 
-        Raises NotSupportedError for other databases; RegistryError when the record is newer than this version, or older
-        while `migrate` is off.
+        Raises NotSupportedError for other databases; SchemaError when the record is newer than this version, or older
+        while `migrate` is off; NoRecordError when it is empty then.
         """
         engine = connection.engine_of(url)
         prepare(engine, migrate=migrate)
         return cls(engine, clock=clock)
+
+    @classmethod
+    def to_read(cls, url: str | URL) -> Self:
+        """Open a record that is there without changing anything: no file is made, no schema, and nothing can be written.
+
+        Raises NoRecordError where nothing was recorded yet, SchemaError when it is older or newer than this version.
+        """
+        engine = connection.engine_of(url, read_only=True)
+        try:
+            prepare(engine, migrate=False)
+        except RegistryError:
+            engine.dispose()
+            raise
+        return cls(engine)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """A record with nothing in it, in memory and anew for every question: what there is to read where none is."""
+        return cls(connection.empty_engine(Base.metadata))
 
     def close(self) -> None:
         """Give back all connections."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
+
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from trialflow_ui.entry import PREFIX
+from trialflow_ui.refusals import shortened
 from trialflow_ui.render import ASSETS
 
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -23,8 +27,14 @@ def home() -> Response:
 @router.get("/assets/{name:path}")
 def asset(name: str, request: Request) -> Response:
     """A file below assets/; kept by browsers when it was asked for by its version."""
-    path = (ASSETS / name).resolve()
-    if not path.is_relative_to(ASSETS) or path.suffix not in TYPES or not path.is_file():
-        raise HTTPException(404, f"there is no asset {name}")
+    path = files().get(name)
+    if path is None:
+        raise HTTPException(404, f"there is no asset {shortened(name)}")
     headers = {"Cache-Control": A_YEAR} if "v" in request.query_params else {}
     return FileResponse(path, media_type=TYPES[path.suffix], headers=headers)
+
+
+@functools.cache
+def files() -> dict[str, Path]:
+    """Every file that may be asked for, by its name: no path is ever made from what somebody asks."""
+    return {path.relative_to(ASSETS).as_posix(): path for path in ASSETS.rglob("*") if path.suffix in TYPES}

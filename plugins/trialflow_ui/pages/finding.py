@@ -14,6 +14,8 @@ from trialflow_ui.archive import archive
 from trialflow_ui.render import page
 
 router = APIRouter()
+MOST_REVISIONS = 2**31 - 1
+"""What the databases can count to."""
 
 
 @router.get("/experiments/{slug}/findings/{check}/{as_of}")
@@ -23,7 +25,7 @@ def finding(
     check: str,
     as_of: date,
     file: Annotated[Archive, Depends(archive)],
-    revision: Annotated[int | None, Query(ge=0)] = None,
+    revision: Annotated[int | None, Query(ge=0, le=MOST_REVISIONS)] = None,
 ) -> HTMLResponse:
     """The newest revision, or the one asked for."""
     view = finding_page(file, slug, check, as_of, revision)

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from trialflow.overview.dossier import Archive
 from trialflow.overview.memo_page import memo_page
 from trialflow_ui.archive import archive
+from trialflow_ui.pages.finding import MOST_REVISIONS
 from trialflow_ui.render import page
 
 router = APIRouter()
@@ -24,7 +25,7 @@ POLICY = "; ".join(
         "base-uri 'none'",
     )
 )
-Revision = Annotated[int | None, Query(ge=0)]
+Revision = Annotated[int | None, Query(ge=0, le=MOST_REVISIONS)]
 ADDRESS = "/experiments/{slug}/memos/{kind}/{as_of}"
 
 

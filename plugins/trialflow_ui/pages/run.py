@@ -30,8 +30,7 @@ def run(
     map_index: Text = "-1",
 ) -> Response:
     """To the one experiment, or a list of those of the run, or a sentence."""
-    index = int(map_index) if map_index.lstrip("-").isdigit() else -1
-    about = airflow.about(dag_id, run_id, task_id, index)
+    about = airflow.about(dag_id, run_id, task_id, _index(map_index))
     known = view.promises()
     if about.slug in known:
         return RedirectResponse(f"{PREFIX}/experiments/{quote(about.slug, safe='')}", status_code=HTTPStatus.SEE_OTHER)
@@ -45,3 +44,11 @@ def run(
         run_id=run_id,
         promises=[known[slug] for slug in about.slugs if slug in known],
     )
+
+
+def _index(text: str) -> int:
+    """The place of a mapped task; -1, as Airflow counts a task that is not mapped, for anything else."""
+    try:
+        return int(text)
+    except ValueError:
+        return -1
