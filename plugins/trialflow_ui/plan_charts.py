@@ -116,7 +116,7 @@ def _over_weeks(
                 "mark": {"type": "rule", "color": "@soft", "strokeDash": [2, 3]},
                 "encoding": {"x": {"field": "weeks", "type": "quantitative"}},
             },
-            {"mark": {"type": "line", "strokeWidth": 2}, "encoding": line},
+            {"mark": {"type": "line", "strokeWidth": 2, "interpolate": "monotone"}, "encoding": line},
             {
                 "params": [nearest],
                 "mark": {"type": "point", "filled": True, "opacity": 1},

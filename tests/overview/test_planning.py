@@ -11,8 +11,10 @@ import yaml
 
 from tests.stages.worlds import FIRST, fill, merged, promise, shop, world
 from trialflow.overview import plan_words
-from trialflow.overview.plan_form import PlanForm, by_field, number
-from trialflow.overview.planning import Plannable, Planned, Recorded, planned, recorded
+from trialflow.overview.plan_form import PlanForm, number
+from trialflow.overview.plan_faults import by_field
+from trialflow.overview.plan_history import Recorded, recorded
+from trialflow.overview.planning import Plannable, Planned, planned
 from trialflow.overview.reader import reader
 from trialflow.stages.preregistration import Accepted, Offer, check, register
 from trialflow.stages.workspace import Workspace

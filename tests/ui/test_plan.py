@@ -33,7 +33,7 @@ class Read(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
-        self._within = tag == "textarea" or (self._within and tag != "textarea")
+        self._within = given.get("id") == "yaml" or (self._within and tag != "textarea")
         if given.get("id"):
             self.ids.add(given["id"])
         if "aria-invalid" in given:

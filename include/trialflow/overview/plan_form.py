@@ -1,4 +1,4 @@
-"""The planning form: what was typed, as the document of a promise, and every fault under the name of its field."""
+"""The planning form: what was typed, and the document of a promise that it makes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
 from typing import Any
 
-from trialflow.errors import Problem, PromiseError
-from trialflow.spec.admission import admit
+from trialflow.errors import Problem
+from trialflow.memo.words import short_day
 from trialflow.spec.catalog import Catalog
 from trialflow.spec.experiment import Policy
-from trialflow.spec.promise import Promise
 from trialflow.spec.rules.calendar import WEEK
 from trialflow.spec.source import UnitSource
-from trialflow.spec.yaml_text import shown, write_yaml
+from trialflow.spec.yaml_text import shown
 
 WHERE = "the form"
 MOST_WEEKS = 52
@@ -36,7 +35,35 @@ BLANK: Mapping[str, str] = dict.fromkeys(
 STAND_INS: Mapping[str, str] = dict.fromkeys(BLANK, "planned") | {"slug": "a-plan"}
 """Words that a plan does not ask for: blank where a person still has to write them, stand-ins where only numbers count."""
 
-NOT_A_NUMBER = "should be a number"
+FIELDS: Mapping[str, str] = {
+    "metric": "Primary metric",
+    "effect": "Smallest effect worth having",
+    "scale": "Scale",
+    "audience": "Audience",
+    "part": "Measured as",
+    "share": "Audience's share of the traffic",
+    "policy": "Stopping",
+    "basis": "Baseline and traffic from",
+    "through": "Last day of history",
+    "mean": "Mean per unit",
+    "std_dev": "Standard deviation per unit",
+    "traffic": "New units a day",
+    "treatments": "Treatments",
+    "control": "Control's share",
+    "first_day": "First day",
+    "weeks": "Weeks",
+    "alpha": "Alpha",
+    "power": "Power",
+    "looks": "Interim look days",
+    "cuped": "Variance reduction",
+    "gain": "CUPED removes",
+    "guardrail": "Guardrail",
+    "margin": "Margin",
+    "margin_scale": "Scale",
+}
+"""What the form calls each field."""
+
+_PART = re.compile(r"([A-Za-z][A-Za-z0-9_]*)=([\w .:+/&-]{1,80})")
 _PERCENT = re.compile(r"(.+?)\s*%")
 _THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 
@@ -59,6 +86,9 @@ class PlanForm:
     metric: str = ""
     effect: str = ""
     scale: str = "relative"
+    audience: str = ""
+    part: str = ""
+    share: str = ""
     basis: str = ""
     through: str = ""
     mean: str = ""
@@ -89,6 +119,18 @@ class PlanForm:
         return tuple((number, one) for number, one in enumerate(self.guardrails, 1) if one.metric)
 
 
+def label(name: str) -> str:
+    """What the form calls a field; those of a guardrail with its number."""
+    kind, _, number = name.rpartition("_")
+    return f"{FIELDS[kind]} {number}" if number.isdigit() else FIELDS.get(name, "")
+
+
+def part_text(dimension: str, value: str) -> str:
+    """A segment as the form writes it; nothing where it holds signs that a condition could be broken with."""
+    text = f"{dimension}={value}"
+    return text if _PART.fullmatch(text) else ""
+
+
 def _row(query: Mapping[str, str], number: int) -> GuardrailRow:
     def typed(name: str, otherwise: str = "") -> str:
         return query.get(f"{name}_{number}", otherwise).strip()
@@ -104,7 +146,10 @@ def _row(query: Mapping[str, str], number: int) -> GuardrailRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """The numbers of a form that stand in no promise or need reading first. `weeks` is None where they are to be found."""
+    """The numbers of a form that stand in no promise or need reading first. `weeks` is None where they are to be found.
+
+    `part` is the segment whose units stand for the audience, by dimension and value; `share` the audience's of the traffic.
+    """
 
     form: PlanForm
     first_day: date
@@ -115,7 +160,14 @@ class Draft:
     control: float
     traffic: float | None
     gain: float | None
+    part: tuple[str, str] | None = None
+    share: float | None = None
     faults: tuple[Problem, ...] = field(default=())
+
+    @property
+    def audience(self) -> str:
+        """Who can enter, in the words of the promise: those that were typed, else the segment."""
+        return self.form.audience or (": ".join(self.part) if self.part else "")
 
     @property
     def least_weeks(self) -> int:
@@ -133,6 +185,11 @@ def draft(form: PlanForm, *, today: date) -> Draft:
     treatments = _whole(form.treatments, "treatments", 1, 9, faults) or 1
     control = _bounded(form.control, "control", (0.0, 1.0), "give control's share of all units, as in 50%", faults)
     _as_shares(form, faults)
+    part = _PART.fullmatch(form.part)
+    if form.part and part is None:
+        faults.append(fault("part", form.part, "is no segment", "choose one from the list"))
+    if form.share and form.traffic:
+        faults.append(fault("share", form.share, "is given beside the traffic", "give one of both"))
     return Draft(
         form=form,
         first_day=first_day,
@@ -143,8 +200,16 @@ def draft(form: PlanForm, *, today: date) -> Draft:
         control=control or 1.0 / (treatments + 1),
         traffic=_bounded(form.traffic, "traffic", (0.0, MOST_UNITS_A_DAY), "give new units a day, as in 1200", faults),
         gain=_bounded(form.gain, "gain", (0.0, 1.0), "give the share of variance that it removes, as in 30%", faults),
+        part=(part[1], part[2].strip()) if part else None,
+        share=_share(form.share, faults),
         faults=tuple(faults),
     )
+
+
+def _share(text: str, faults: list[Problem]) -> float | None:
+    if number(text) == 1:
+        return None
+    return _bounded(text, "share", (0.0, 1.0), "give the part of the traffic that may enter, as in 40%", faults)
 
 
 def _as_shares(form: PlanForm, faults: list[Problem]) -> None:
@@ -154,7 +219,7 @@ def _as_shares(form: PlanForm, faults: list[Problem]) -> None:
         value = number(text) if text and scale == "relative" and "%" not in text else 0.0
         if not isinstance(value, str) and value >= 1.0:
             faults.append(
-                _fault(name, text, f"would be {value:.0%} of the control value", f"write {text}% or {value:.0%}")
+                fault(name, text, f"would be {value:.0%} of the control value", f"write {text}% or {value:.0%}")
             )
 
 
@@ -172,7 +237,8 @@ def document(
     return {
         **{name: words[name] for name in ("slug", "title", "hypothesis", "mechanism", "owner")},
         "source": metric.source if metric else "",
-        **{name: words[name] for name in ("unit", "layer", "audience")},
+        **{name: words[name] for name in ("unit", "layer")},
+        "audience": drafted.audience or words["audience"],
         "variants": _variants(drafted),
         "metrics": {
             "primary": {"metric": form.metric, "minimum_effect": _amount(form.effect, form.scale)},
@@ -218,68 +284,6 @@ def typed_baselines(form: PlanForm) -> dict[str, dict[str, Any]]:
     }
 
 
-def admitted(
-    drafted: Draft, catalog: Catalog, weeks: int, stated: Mapping[str, Any], *, today: date
-) -> tuple[Promise | None, tuple[Problem, ...]]:
-    """The promise as registration would read it, or every fault with the name of the field it belongs to."""
-    blank = () if drafted.form.metric else (_fault("metric", "", "is no metric", "choose one from the list"),)
-    text = write_yaml(document(drafted, catalog, weeks, words=STAND_INS, stated=stated))
-    try:
-        return admit(text, WHERE, catalog=catalog, today=today), (*drafted.faults, *blank)
-    except PromiseError as error:
-        told = (_named(problem, drafted.form) for problem in error.problems if not blank or not _about(problem))
-        unread = {one.field for one in drafted.faults}
-        return None, (*drafted.faults, *blank, *(one for one in told if one.field not in unread))
-
-
-def _about(problem: Problem) -> bool:
-    """Whether a problem follows from a metric that was not chosen."""
-    return problem.field in ("source", "metrics.primary.metric") or problem.field.startswith("baselines.")
-
-
-PLACES: Mapping[str, str] = {
-    "metrics.primary.metric": "metric",
-    "metrics.primary.minimum_effect": "effect",
-    "analysis.alpha": "alpha",
-    "analysis.power": "power",
-    "analysis.stopping.policy": "policy",
-    "analysis.stopping": "looks",
-    "analysis.variance_reduction": "cuped",
-    "calendar.first_day": "first_day",
-    "calendar": "weeks",
-    "variants": "control",
-}
-"""Where the form asks for a field of the promise; the longest one that fits counts."""
-
-
-def _named(problem: Problem, form: PlanForm) -> Problem:
-    """The problem under the name of the form's field; under no name where the form does not ask for it."""
-    rows = [number for number, _ in form.numbered]
-    name = ""
-    if found := re.match(r"metrics\.guardrails\.(\d+)\.(metric|margin)", problem.field):
-        name = f"{'guardrail' if found[2] == 'metric' else 'margin'}_{rows[int(found[1])]}"
-    elif found := re.match(r"baselines\.(\w+)\.?(mean|std_dev)?", problem.field):
-        row = next((number for number, one in form.numbered if one.metric == found[1]), None)
-        name = (found[2] or "mean") + ("" if found[1] == form.metric or row is None else f"_{row}")
-    else:
-        fitting = [place for place in PLACES if f"{problem.field}.".startswith(f"{place}.")]
-        name = PLACES[max(fitting, key=len)] if fitting else ""
-    message = problem.message if name else f"{problem.field}: {problem.message}"
-    value = "nothing" if problem.value == "{}" else problem.value
-    return Problem(where=WHERE, field=name, value=value, message=message, cure=_cure(problem, name))
-
-
-def _cure(problem: Problem, name: str) -> str:
-    """The cure in a form, which takes percent and lists the metrics itself."""
-    if name == "first_day":
-        return "choose a later day"
-    if problem.message == NOT_A_NUMBER:
-        return "write digits, as in 0.02 or 2%"
-    if name == "effect" or name.startswith("margin"):
-        return "give a number more than 0, as in 2%" if problem.value == "{}" else problem.cure
-    return "choose one from the list" if problem.cure.startswith("known:") else problem.cure
-
-
 def number(text: str) -> int | float | str:
     """`2%` is 0.02, `1,200` is 1200; what is no number stays a text, for the promise's own reader to refuse."""
     percent = _PERCENT.fullmatch(text.strip())
@@ -315,11 +319,13 @@ def _day(text: str, name: str, otherwise: date, limits: tuple[date, date], fault
     try:
         found = date.fromisoformat(text) if text else otherwise
     except ValueError:
-        faults.append(_fault(name, text, "is not a calendar day", "write it as YYYY-MM-DD, as in 2026-03-02"))
+        faults.append(fault(name, text, "is not a calendar day", "write it as YYYY-MM-DD, as in 2026-03-02"))
         return otherwise
     if limits[0] <= found <= limits[1]:
         return found
-    faults.append(_fault(name, text, f"is not from {limits[0]} to {limits[1]}", "choose a day between these"))
+    faults.append(
+        fault(name, text, f"is not from {short_day(limits[0])} to {short_day(limits[1])}", "choose a day between these")
+    )
     return otherwise
 
 
@@ -327,7 +333,7 @@ def _whole(text: str, name: str, least: int, most: int, faults: list[Problem]) -
     found = number(text) if text else None
     if found is None or (isinstance(found, int) and least <= found <= most):
         return found if isinstance(found, int) else None
-    faults.append(_fault(name, text, f"is not a whole number from {least} to {most}", "write it in digits"))
+    faults.append(fault(name, text, f"is not a whole number from {least} to {most}", "write it in digits"))
     return None
 
 
@@ -335,14 +341,10 @@ def _bounded(text: str, name: str, limits: tuple[float, float], cure: str, fault
     found = number(text) if text else None
     if found is None or (not isinstance(found, str) and limits[0] < found < limits[1]):
         return None if found is None else float(found)
-    faults.append(_fault(name, text, f"is not a number between {limits[0]:g} and {limits[1]:,.0f}", cure))
+    faults.append(fault(name, text, f"is not a number between {limits[0]:g} and {limits[1]:,.0f}", cure))
     return None
 
 
-def _fault(name: str, value: str, message: str, cure: str) -> Problem:
+def fault(name: str, value: str, message: str, cure: str) -> Problem:
+    """A fault of one field of the form."""
     return Problem(where=WHERE, field=name, value=shown(value), message=message, cure=cure)
-
-
-def by_field(faults: tuple[Problem, ...]) -> dict[str, tuple[Problem, ...]]:
-    """Faults under their fields; those that belong to none stand under the empty name."""
-    return {name: tuple(one for one in faults if one.field == name) for name in {one.field for one in faults}}

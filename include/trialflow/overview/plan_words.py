@@ -11,17 +11,18 @@ from trialflow.memo.words import (
     absolute,
     amount,
     counted,
-    day,
     fixed,
     listed,
     percent,
-    period,
     scale_of,
+    short_day,
     significant,
     whole,
 )
+from trialflow.overview.plan_chance import Together
 from trialflow.overview.plan_form import MOST_WEEKS
-from trialflow.overview.planning import Known, Plannable, Protection
+from trialflow.overview.plan_history import Known, Recorded, Traffic
+from trialflow.overview.planning import Plannable, Protection
 from trialflow.spec.experiment import Amount, Policy
 from trialflow.spec.rules.calendar import WEEK
 from trialflow.warehouse.history import HISTORY_DAYS
@@ -31,11 +32,12 @@ NO_COST = 1e-6  # below this the looks cost nothing but rounding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One number with its name and what it means."""
+    """One number with its name and what it means; `source` is the registration that it comes from."""
 
     name: str
     value: str
     about: str
+    source: Recorded | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class BaselineRow:
     metric: str
     mean: str
     std_dev: str
+    origin: str
     known: Known
 
 
@@ -60,27 +63,82 @@ class ProtectionRow:
     verdict: str
     by: str
     smallest: str
+    chance: str
     weeks: int | None
 
 
 def cards(plan: Plannable) -> tuple[Card, ...]:
-    """The four numbers that a plan is about."""
-    experiment = plan.promise.experiment
-    calendar = experiment.calendar
-    unit = experiment.control.name
+    """The numbers that a plan is about."""
+    calendar = plan.promise.experiment.calendar
     found = [
-        Card(name="Units in all", value=whole(plan.needed), about=f"{whole(plan.units)} in {unit}"),
+        Card(
+            name="Units in all",
+            value=whole(plan.needed),
+            about=f"{whole(plan.units)} in {plan.promise.experiment.control.name}",
+        ),
         Card(
             name="Calendar",
             value=counted(plan.weeks, "week"),
-            about=f"{period(calendar.first_day, calendar.last_day)}; decision by {day(calendar.final_day())}",
+            about=f"{short_day(calendar.first_day)} to {short_day(calendar.last_day)}; "
+            f"decision by {short_day(calendar.final_day())}",
         ),
     ]
-    if plan.chance is not None:
-        asked = percent(plan.finding.evidence["power_per_test"], 0)
+    if plan.traffic:
+        traffic = plan.traffic
+        found.append(
+            Card(
+                name="New units a day",
+                value=whole(traffic.units_per_day),
+                about=traffic_text(traffic),
+                source=traffic.recorded,
+            )
+        )
+    return (*found, *_chance(plan), _cost(plan))
+
+
+def traffic_text(traffic: Traffic) -> str:
+    """Where the traffic is known from."""
+    if not traffic.recorded and not traffic.period:
+        return "typed by hand"
+    of = f"{percent(traffic.share)} of {whole(traffic.whole)}, " if traffic.share else ""
+    return of + (traffic.period or "as locked by an earlier registration")
+
+
+def _chance(plan: Plannable) -> Iterator[Card]:
+    """The chance of a SHIP, or of the primary metric alone where that of a guardrail is not known."""
+    asked = percent(plan.finding.evidence["power"], 0)
+    if plan.chance is None:
+        return
+    own = chance_text(plan.chance)
+    if plan.together is None:
+        about = "that the smallest effect worth having is shown; a guardrail without a baseline has no chance to tell"
+        yield Card(name="Chance of the primary metric", value=own, about=about)
+    elif not plan.protections:
         about = f"that the smallest effect worth having is shown by the last look ({asked} asked for)"
-        found.append(Card(name="Chance", value=percent(min(plan.chance, 1.0), 0), about=about))
-    return (*found, _cost(plan))
+        yield Card(name="Chance of a SHIP", value=own, about=about)
+    else:
+        parts = "; ".join(f"{one.metric.name} {chance_text(one.chance)}" for one in plan.protections)
+        primary = plan.promise.experiment.metrics.primary.metric
+        about = f"that all is shown by the last look ({asked} asked for): {primary} {own}; {parts}"
+        yield Card(name="Chance of a SHIP", value=_between(plan.together), about=about)
+
+
+def chance_text(chance: float | None) -> str:
+    """`84%`; nothing certain is promised: `over 99%`, `under 1%`."""
+    if chance is None:
+        return "unknown"
+    return "over 99%" if chance >= 0.995 else "under 1%" if chance < 0.005 else percent(chance, 0)
+
+
+def _between(chances: Together) -> str:
+    lower, upper = chance_text(chances.lower), chance_text(chances.upper)
+    return lower if lower == upper else f"{lower} to {upper}".replace("over ", "").replace("under 1%", "0%")
+
+
+def weeks_to(plan: Plannable, by: date | None) -> int | None:
+    """Full weeks from the first day to a day that closes one."""
+    first = plan.promise.experiment.calendar.first_day
+    return ((by - first).days + 1) // WEEK if by else None
 
 
 def _cost(plan: Plannable) -> Card:
@@ -111,9 +169,10 @@ def notes(plan: Plannable) -> Iterator[str]:
         yield "No traffic is known, so nothing is said about durations: type the new units a day."
     elif not plan.locks_traffic:
         yield (
-            f"Durations rest on {whole(rate)} units a day. Registration reads the traffic itself, in the {HISTORY_DAYS} days "
-            "before its own day; where it finds none it checks no duration."
+            f"Durations rest on {whole(rate)} units a day. Registration reads the traffic itself, of everybody in the "
+            f"population in the {HISTORY_DAYS} days before its own day; where it finds none it checks no duration."
         )
+    yield from _about_audience(plan)
     if count:
         each, all_of_them = percent(evidence["power_per_test"]), percent(evidence["power"])
         tests = counted(count, "guardrail")
@@ -130,6 +189,20 @@ def notes(plan: Plannable) -> Iterator[str]:
         yield (
             f"CUPED that removes {percent(plan.gain)} of the variance would need about "
             f"{whole(plan.needed * (1.0 - plan.gain))} units{sooner}. Registration does not count on it."
+        )
+
+
+def _about_audience(plan: Plannable) -> Iterator[str]:
+    drafted, traffic = plan.drafted, plan.traffic
+    if drafted.part:
+        yield (
+            f"Baseline and traffic are those of the units whose {drafted.part[0]} is {drafted.part[1]}. The promise states "
+            "the baseline; who enters is up to whoever exposes them."
+        )
+    elif drafted.audience and traffic and not traffic.share and (traffic.period or traffic.recorded):
+        yield (
+            "The promise keeps the audience in words. Baseline and traffic are those of everybody in the population: give "
+            "the audience's share of the traffic if it is smaller."
         )
 
 
@@ -169,6 +242,7 @@ def baseline_rows(plan: Plannable) -> tuple[BaselineRow, ...]:
             metric=name,
             mean=f"{significant(known.baseline.mean * scales[name].factor, 4)}{scales[name].value_suffix}",
             std_dev=f"{significant(known.baseline.std_dev * scales[name].factor, 4)} {scales[name].effect_unit}".rstrip(),
+            origin=known.period or ("typed by hand" if known.recorded is None else known.baseline.origin),
             known=known,
         )
         for name, known in plan.known.items()
@@ -182,8 +256,7 @@ def protection_rows(plan: Plannable) -> tuple[ProtectionRow, ...]:
 
 def _protection_row(plan: Plannable, one: Protection) -> ProtectionRow:
     scale = scale_of(one.metric, plan.promise.experiment.unit)
-    first = plan.promise.experiment.calendar.first_day
-    weeks = ((one.by - first).days + 1) // WEEK if one.by else None
+    weeks = weeks_to(plan, one.by)
     return ProtectionRow(
         metric=one.metric.name,
         margin=amount(one.guardrail.margin, scale),
@@ -193,6 +266,7 @@ def _protection_row(plan: Plannable, one: Protection) -> ProtectionRow:
         verdict=_verdict(one),
         by=_by(one.by, one.feasible, weeks),
         smallest=_smallest(one, scale),
+        chance=chance_text(one.chance) if one.chance is not None else "",
         weeks=weeks,
     )
 
@@ -208,7 +282,7 @@ def _verdict(one: Protection) -> str:
 def _by(by: date | None, feasible: bool | None, weeks: int | None) -> str:
     if by is None:
         return "" if feasible is None else "not within ten years"
-    return f"{day(by)} ({counted(weeks or 0, 'week')})"
+    return f"{short_day(by)} ({counted(weeks or 0, 'week')})"
 
 
 def _smallest(one: Protection, scale: MetricScale) -> str:
@@ -266,7 +340,7 @@ def looks(plan: Plannable) -> tuple[tuple[str, str, str], ...]:
     return tuple(
         (
             whole((date.fromisoformat(row["day"]) - first + timedelta(days=1)).days),
-            day(date.fromisoformat(row["day"])),
+            short_day(date.fromisoformat(row["day"])),
             f"{fixed(min(row['power'], 1.0) * 100, 0)}%",
         )
         for row in plan.finding.evidence["power_by_day"]

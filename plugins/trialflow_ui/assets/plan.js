@@ -11,8 +11,10 @@
   const checked = text.value;
   button.hidden = false;
 
-  text.addEventListener("input", () => {
-    button.disabled = text.value !== checked;
+  // What is registered is the text that was checked, so a changed word has to be checked as well.
+  const words = [...form.querySelectorAll("[name^=word_]")];
+  form.addEventListener("input", () => {
+    button.disabled = text.value !== checked || words.some((one) => one.value !== one.defaultValue);
     stale.hidden = !button.disabled;
   });
 
@@ -58,7 +60,7 @@
       if (!answer.ok) throw new Error(FAILED[answer.status] || `Airflow answered ${answer.status}: ${await detail(answer)}`);
       const run = encodeURIComponent((await answer.json()).dag_run_id);
       const link = into(`/dags/preregistration/runs/${run}`, "See the run");
-      tell("", "The registration was started. The run says when the promise is on record.", link);
+      tell("", "The registration was started. The run says when the promise is on record; its “Trigger again with this config” opens Airflow's own form filled in.", link);
     } catch (problem) {
       tell("bad", problem.message, into("/dags/preregistration", "Open the DAG"));
       button.disabled = false;

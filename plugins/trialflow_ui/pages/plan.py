@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlencode
@@ -11,9 +12,15 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from trialflow.errors import NotSupportedError, Problem, PromiseError, WarehouseError
 from trialflow.overview import plan_words
-from trialflow.overview.plan_form import BASES, MOST_GUARDRAILS, PlanForm, by_field, draft
-from trialflow.overview.planning import Planned, planned, recorded
+from trialflow.overview.plan_concerns import concerns
+from trialflow.overview.plan_faults import by_field
+from trialflow.overview.plan_form import BASES, MOST_GUARDRAILS, PlanForm, draft, label, part_text
+from trialflow.overview.plan_history import recorded, segments_on_record
+from trialflow.overview.planning import Planned, planned
+from trialflow.overview.promise_text import LONGEST as LONGEST_WORD
+from trialflow.overview.promise_text import WORDS, offers, with_words, words_in
 from trialflow.overview.reader import Reader
+from trialflow.spec.catalog import Catalog
 from trialflow.spec.experiment import Policy
 from trialflow.spec.yaml_text import MAX_CHARACTERS
 from trialflow.stages.preregistration import Accepted, Offer, check
@@ -26,6 +33,7 @@ from trialflow_ui.render import page, yesterday
 router = APIRouter()
 LONGEST = 200
 WHERE = "the promise"
+GUARDED = ("guardrail_", "margin_", "mean_", "std_dev_")
 POLICIES = {
     Policy.FIXED.value: "one look, on the last day",
     Policy.GROUP_SEQUENTIAL.value: "group sequential, with planned looks",
@@ -43,6 +51,7 @@ def plan(
     form = PlanForm.of(query)
     made = _made(form, view) if "effect" in query else None
     result = made.result if made else None
+    faults = by_field(made.faults) if made else {}
     today = yesterday() + timedelta(days=1)
     return page(
         request,
@@ -51,17 +60,24 @@ def plan(
         title="Plan",
         form=form,
         usual=draft(PlanForm(), today=today),
-        faults=by_field(made.faults) if made else {},
+        faults=faults,
+        guarded=bool(form.numbered) or any(name.startswith(GUARDED) for name in faults),
         asked=made is not None,
         result=result,
+        concerns=tuple(concerns(result)) if result else (),
         words=plan_words,
         charts=(effect_chart(result), chance_chart(result)) if result and result.curve else (),
         metrics=sorted(catalog.metrics.values(), key=lambda one: (one.source, one.name)),
+        parts=_parts(view, catalog, form.part),
+        audiences=offers(view)["audience"],
+        label=label,
         bases=BASES,
         policies=POLICIES,
-        rows=min(max([0, *(number for number, _ in form.numbered)]) + 2, MOST_GUARDRAILS),
+        rows=min(max([0, *(number for number, _ in form.numbered)]) + 1, MOST_GUARDRAILS),
         query=urlencode({name: value for name, value in query.items() if value}),
-        query_with=lambda **changes: urlencode({name: value for name, value in {**query, **changes}.items() if value}),
+        query_with=lambda changes: urlencode(
+            {name: value for name, value in {**query, **dict(changes)}.items() if value}
+        ),
         can_act=can_act,
         today=today,
     )
@@ -75,23 +91,36 @@ def promise(
     query = _query(request)
     made = _made(PlanForm.of(query), view) if "effect" in query else None
     text = made.result.text if made and made.result else ""
-    return _promise_page(request, can_act=can_act, text=text, faulty=bool(made and made.faults))
+    return _promise_page(request, view, can_act=can_act, text=text, faulty=bool(made and made.faults))
+
+
+async def written(request: Request) -> dict[str, str]:
+    """The words of the promise that were changed in their fields: what is as it was shown yields to the text."""
+    sent = await request.form()
+
+    def value(name: str) -> str:
+        return str(sent.get(name) or "").replace("\r\n", "\n").strip()[:LONGEST_WORD]
+
+    pairs = ((one.field, value(one.name), value(f"was_{one.name}")) for one in WORDS if one.name in sent)
+    return {field: now for field, now, before in pairs if now != before}
 
 
 @router.post("/plan/check")
 def check_promise(
     request: Request,
+    view: Annotated[Reader, Depends(record)],
     can_act: Annotated[bool, Depends(may_act)],
+    words: Annotated[Mapping[str, str], Depends(written)],
     text: Annotated[str, Form(alias="yaml", max_length=MAX_CHARACTERS)] = "",
     reason: Annotated[str, Form(max_length=4000)] = "",
 ) -> HTMLResponse:
-    """What registration would say to this text today. Reads the record and the warehouse, and stores nothing."""
+    """What registration would say to this text, with the words from the fields. It reads, and stores nothing."""
     if not can_act:
         raise HTTPException(403, "Checking a promise is for those who may register it.")
     problems: tuple[Problem, ...] = ()
     accepted = None
     # Browsers send line ends as CR LF.
-    text = text.replace("\r\n", "\n")
+    text = with_words(text.replace("\r\n", "\n"), words)
     try:
         offer = Offer(where=WHERE, fields={"yaml": text})
         accepted = check(workspace(), registry(), offer, today=yesterday() + timedelta(days=1))
@@ -103,6 +132,7 @@ def check_promise(
     on_record = accepted is not None and accepted.promise.slug in registry().slugs()
     return _promise_page(
         request,
+        view,
         can_act=can_act,
         text=text,
         reason=reason,
@@ -121,6 +151,7 @@ def checked_before() -> Response:
 
 def _promise_page(
     request: Request,
+    view: Reader,
     *,
     can_act: bool,
     text: str,
@@ -131,12 +162,17 @@ def _promise_page(
     checked: bool = False,
     faulty: bool = False,
 ) -> HTMLResponse:
+    said = words_in(text)
     return page(
         request,
         "plan_register.html.j2",
         section="plan",
         title="Register a promise",
         text=text,
+        fields=[one for one in WORDS if one.field in said or "." not in one.field],
+        said=said,
+        offers=offers(view),
+        wrong={one.field: one for one in reversed(problems)},
         reason=reason,
         problems=problems,
         accepted=accepted,
@@ -155,3 +191,16 @@ def _query(request: Request) -> dict[str, str]:
 def _made(form: PlanForm, view: Reader) -> Planned:
     catalog = workspace().catalog()
     return planned(form, workspace(), catalog, recorded(view, catalog), today=yesterday() + timedelta(days=1))
+
+
+def _parts(view: Reader, catalog: Catalog, chosen: str) -> dict[str, tuple[str, ...]]:
+    """By source the segments that may stand for an audience; what was chosen stays among them."""
+    found = {
+        source: tuple(text for dimension, value in pairs if (text := part_text(dimension, value)))
+        for source, pairs in segments_on_record(view).items()
+        if source in catalog.sources
+    }
+    known = {text for texts in found.values() for text in texts}
+    return {source: texts for source, texts in found.items() if texts} | (
+        {"as typed": (chosen,)} if chosen and chosen not in known else {}
+    )

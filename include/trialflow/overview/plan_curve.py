@@ -1,0 +1,144 @@
+"""One plan over other durations: how many weeks are enough, and what runs of so many weeks can show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from trialflow.checks.comparison import number
+from trialflow.checks.expected_power import power_by_day
+from trialflow.checks.power import Baseline, plan
+from trialflow.overview.plan_form import MOST_WEEKS, Draft, looks_in
+from trialflow.spec.catalog import Catalog
+from trialflow.spec.experiment import Policy, Stopping
+from trialflow.spec.promise import MetricPlan, Plan, Promise
+from trialflow.spec.rules.calendar import WEEK
+from trialflow.stats.power import minimum_detectable_effect, planned_information
+
+CURVE_WEEKS = 12
+MOST_POINTS: Mapping[Policy, int] = {Policy.FIXED: MOST_WEEKS, Policy.GROUP_SEQUENTIAL: 16, Policy.ALWAYS_VALID: 10}
+"""Points of a curve, by what one costs: a boundary for each look, and under `always_valid` every day is a look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A run of so many weeks.
+
+    `effect` is the smallest it shows with the promised power, on the metric's own scale (`adjusted` with CUPED); `chance`
+    that of showing the smallest effect worth having by its last look.
+    """
+
+    weeks: int
+    units: int
+    effect: float
+    adjusted: float | None
+    chance: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Durations:
+    """A promise that can be asked about calendars of other lengths; `base` is its primary metric's.
+
+    `power` is that of the primary metric's test. What was planned for a number of weeks is kept.
+    """
+
+    promise: Promise
+    drafted: Draft
+    catalog: Catalog
+    base: Baseline
+    rate: float
+    power: float
+    made: dict[int, tuple[Promise, Plan]] = field(default_factory=dict)
+
+    def over(self, weeks: int) -> tuple[Promise, Plan]:
+        """The same promise over so many weeks with the looks that fit, and the plan of its primary metric."""
+        if weeks not in self.made:
+            longer = _over(self.promise, self.drafted, self.catalog, weeks)
+            primary = longer.experiment.metrics.primary.metric
+            self.made[weeks] = (longer, plan(longer, {primary: self.base}, units_per_day=self.rate))
+        return self.made[weeks]
+
+    def has_looks(self, weeks: int) -> bool:
+        """Whether the policy has the interim looks that it needs."""
+        sequential = self.drafted.form.policy == Policy.GROUP_SEQUENTIAL.value
+        return not sequential or bool(looks_in(self.drafted, self.catalog, weeks))
+
+    def enough(self, least: int) -> int:
+        """The fewest full weeks whose traffic is what the primary metric's power asks for, as registration counts it.
+
+        `least` are the units that one look needs; MOST_WEEKS + 1 for more weeks than can be planned.
+        """
+        shortest = max(self.drafted.least_weeks, min(int(least / (WEEK * self.rate)), MOST_WEEKS))
+        for weeks in range(shortest, MOST_WEEKS + 1):
+            _, made = self.over(weeks)
+            if (made.expected_units or 0) >= (made.tuning_units or 0) and self.has_looks(weeks):
+                return weeks
+        return MOST_WEEKS + 1
+
+    def curve(self, chosen: int, gain: float | None) -> Iterator[Point]:
+        """Every week up to half as long again as the `chosen` number, and at least CURVE_WEEKS; fewer where it costs."""
+        least = max(self.drafted.least_weeks, 1 if self.has_looks(1) else 2)
+        longest = min(max(CURVE_WEEKS, chosen * 3 // 2), MOST_WEEKS)
+        policy = self.promise.experiment.analysis.stopping.policy
+        step = -(-(longest - least + 1) // MOST_POINTS[policy])
+        for weeks in sorted({*range(least + max(chosen - least, 0) % step, longest + 1, step), chosen}):
+            promise, made = self.over(weeks)
+            primary = made.of(promise.experiment.metrics.primary.metric)
+            if primary is None or not made.expected_units:
+                continue
+            effect = self._shown(promise, primary, made.expected_units)
+            by_day = power_by_day(replace(promise, plan=made), made)
+            yield Point(
+                weeks=weeks,
+                units=made.expected_units,
+                effect=effect,
+                adjusted=effect * math.sqrt(1.0 - gain) if gain else None,
+                chance=by_day[-1]["power"] if by_day else None,
+            )
+
+    def _shown(self, promise: Promise, primary: MetricPlan, units: int) -> float:
+        """The smallest effect that so many units in all show: what `checks.power` calls resolvable."""
+        experiment = promise.experiment
+        shares = experiment.weights_on(experiment.calendar.first_day)
+        control = shares[experiment.control.name]
+        found = minimum_detectable_effect(
+            std_dev=primary.baseline_std_dev,
+            units_per_variant=units * control,
+            alpha=experiment.alpha_per_treatment,
+            power=self.power,
+            ratio=min(shares[one.name] for one in experiment.treatments) / control,
+            inflation=inflation(promise, primary, self.power),
+        )
+        return number(float(found)) or 0.0
+
+
+def inflation(promise: Promise, primary: MetricPlan | None, power: float) -> float:
+    """Planned information over that of one look with the same alpha and power: what the looks cost."""
+    if primary is None or primary.planned_information is None or primary.minimum_effect is None:
+        return 1.0
+    alone = planned_information(
+        minimum_effect=primary.minimum_effect, alpha=promise.experiment.alpha_per_treatment, power=power
+    )
+    return primary.planned_information / float(alone)
+
+
+def one_look(promise: Promise, base: Baseline) -> int:
+    """Units that one look at the end needs in all variants: the least that any policy does, whatever the calendar."""
+    experiment = promise.experiment
+    analysis = experiment.analysis.model_copy(update={"stopping": Stopping()})
+    fixed = replace(promise, experiment=experiment.model_copy(update={"analysis": analysis}))
+    return plan(fixed, {experiment.metrics.primary.metric: base}, units_per_day=None).tuning_units or 0
+
+
+def _over(promise: Promise, drafted: Draft, catalog: Catalog, weeks: int) -> Promise:
+    experiment = promise.experiment
+    last = experiment.calendar.first_day + timedelta(days=WEEK * weeks - 1)
+    calendar = experiment.calendar.model_copy(update={"last_day": last})
+    final = WEEK * weeks + calendar.maturity_days
+    looks = tuple(day for day in looks_in(drafted, catalog, weeks) if day < final)
+    stopping = experiment.analysis.stopping.model_copy(update={"looks": looks})
+    analysis = experiment.analysis.model_copy(update={"stopping": stopping})
+    changed = experiment.model_copy(update={"calendar": calendar, "analysis": analysis})
+    return replace(promise, experiment=changed)
