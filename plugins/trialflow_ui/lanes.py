@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -138,17 +138,22 @@ def _x(window: Window, day: date) -> float:
 
 def ticks(window: Window) -> tuple[Tick, ...]:
     """Mondays of a short window, first days of months, quarters or years of longer ones."""
-    days = [window.first + timedelta(days=step) for step in range(window.days)]
     if window.days <= 70:
-        wanted = [day for day in days if day.weekday() == 0]
-        return tuple(Tick(x=_x(window, day), text=f"{day.day} {_month(day)}") for day in wanted)
+        to_monday = range(-window.first.weekday() % 7, window.days, 7)
+        mondays = (window.first + timedelta(days=number) for number in to_monday)
+        return tuple(Tick(x=_x(window, day), text=f"{day.day} {_month(day)}") for day in mondays)
+    years = range(window.first.year, window.last.year + 1)
     if window.days <= 1200:
-        months = (1, 4, 7, 10) if window.days > 400 else range(1, 13)
-        wanted = [day for day in days if day.day == 1 and day.month in months]
+        step = 3 if window.days > 400 else 1
+        wanted = _within(window, (date(year, month, 1) for year in years for month in range(1, 13, step)))
         return tuple(Tick(x=_x(window, day), text=f"{_month(day)} {day.year}") for day in wanted)
     step = 1 + window.days // (366 * 20)
-    wanted = [day for day in days if (day.month, day.day) == (1, 1) and day.year % step == 0]
+    wanted = _within(window, (date(year, 1, 1) for year in years if year % step == 0))
     return tuple(Tick(x=_x(window, day), text=str(day.year)) for day in wanted)
+
+
+def _within(window: Window, days: Iterable[date]) -> list[date]:
+    return [day for day in days if window.first <= day <= window.last]
 
 
 def _month(day: date) -> str:

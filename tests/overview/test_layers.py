@@ -9,7 +9,7 @@ import pytest
 from tests.fakes import FIRST
 from tests.overview.outcomes import TODAY, a_record, begin, counted, decide, one
 from trialflow.decision import Verdict
-from trialflow.overview.layers import Asked, calendar
+from trialflow.overview.layers import MOST_DAYS, Asked, calendar
 from trialflow.overview.reader import reader
 from trialflow.registry import EventKind, Registry, Stage
 
@@ -144,6 +144,8 @@ def test_a_quarter_or_days_are_shown_as_asked(tmp_path):
         (Asked(first="2026-03-31", last="2026-03-01"), "after the last"),
         (Asked(first="soon"), "YYYY-MM-DD"),
         (Asked(quarter="2020-Q1"), "No experiment runs in 2020-Q1"),
+        (Asked(first="0001-01-01", last="9999-12-31"), "longer than 30 years, the most that is shown"),
+        (Asked(first="1990-01-01"), "longer than 30 years"),
     ],
 )
 def test_days_that_cannot_be_shown_are_told_and_something_is_shown_instead(tmp_path, asked, word):
@@ -152,6 +154,27 @@ def test_days_that_cannot_be_shown_are_told_and_something_is_shown_instead(tmp_p
         found = shown(registry, asked)
     assert word in found.problem
     assert [stay.slug for stay in found.stays] == ["here"]
+
+
+def test_more_than_can_be_shown_at_once_is_cut_to_what_runs(tmp_path):
+    with a_record(tmp_path) as registry:
+        begin(registry, one("old", first=date(2008, 1, 7)))
+        begin(registry, one("new"))
+        found = shown(registry, Asked(first="0001-01-01", last="9999-12-31"))
+        everything = shown(registry, Asked(quarter="all"))
+    assert found.window == everything.window
+    assert [stay.slug for stay in found.stays] == ["old", "new"]
+    assert (found.window.first.year, found.window.last.year, everything.problem) == (2008, 2026, "")
+
+
+def test_of_a_record_that_is_longer_than_can_be_shown_the_latest_is(tmp_path):
+    with a_record(tmp_path) as registry:
+        begin(registry, one("old", first=date(1970, 1, 5)))
+        begin(registry, one("new"))
+        found = shown(registry, Asked(quarter="all"))
+    assert [stay.slug for stay in found.stays] == ["new"]
+    assert found.window.days == MOST_DAYS
+    assert "1970-01-02" in found.problem
 
 
 def test_an_empty_record_is_an_empty_calendar(tmp_path):

@@ -98,6 +98,32 @@ def test_an_axis_has_a_handful_of_marks(days):
     assert [one.x for one in found] == sorted(one.x for one in found)
 
 
+@pytest.mark.parametrize(("days", "step"), [(7, "day"), (70, "day"), (90, "month"), (400, "month"), (800, "quarter")])
+@given(begin=st.dates(date(1990, 1, 1), date(2090, 1, 1)))
+def test_marks_are_all_mondays_or_first_days_of_the_window(days, step, begin):
+    window = Window(first=begin, last=begin + timedelta(days=days - 1))
+    inside = [begin + timedelta(days=number) for number in range(days)]
+    is_marked = {
+        "day": lambda day: day.weekday() == 0,
+        "month": lambda day: day.day == 1,
+        "quarter": lambda day: day.day == 1 and day.month in (1, 4, 7, 10),
+    }[step]
+    wanted = [(day - begin).days for day in inside if is_marked(day)]
+    assert [round((tick.x - LEFT) / (RIGHT - LEFT) * days) for tick in ticks(window)] == wanted
+
+
+def test_a_long_axis_takes_no_longer_than_its_marks():
+    class Days(date):
+        made = 0
+
+        def __add__(self, other):
+            Days.made += 1
+            return date.__add__(self, other)
+
+    assert len(ticks(Window(first=Days(1, 1, 1), last=Days(9999, 12, 31)))) <= 25
+    assert Days.made < 100
+
+
 def test_the_present_day_is_a_line_where_it_is_shown():
     assert picture(a_calendar(a_stay()), TODAY).today is not None
     assert picture(a_calendar(a_stay()), date(2027, 1, 1)).today is None

@@ -20,6 +20,9 @@ ALL = "all"
 """The name of the window that shows everything."""
 MARGIN_DAYS = 3
 """Days of air on both sides of a window that is as long as what it shows."""
+MOST_YEARS = 30
+MOST_DAYS = 366 * MOST_YEARS
+"""Days that are shown at once: more is no picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,17 +213,29 @@ def _window(asked: Asked, stays: Sequence[Stay], quarters: Sequence[Quarter], to
         return chosen, f"A day is written YYYY-MM-DD ({error})."
     if first or last:
         window = Window(first=first or chosen.first, last=last or chosen.last)
-        if window.last >= window.first:
-            return window, ""
-        return chosen, f"The first day, {window.first}, lies after the last, {window.last}."
+        if window.last < window.first:
+            return chosen, f"The first day, {window.first}, lies after the last, {window.last}."
+        if window.days > MOST_DAYS:
+            told = f"{window.first} to {window.last} is longer than {MOST_YEARS} years, the most that is shown at once."
+            return (_everything(stays)[0] if stays else chosen), told
+        return window, ""
     if asked.quarter == ALL and stays:
-        return _around(min(stay.first_day for stay in stays), max(stay.until for stay in stays)), ""
+        return _everything(stays)
     if asked.quarter and asked.quarter != ALL:
         found = next((one for one in quarters if one.name == asked.quarter), None)
         if found is None:
             return chosen, f"No experiment runs in {asked.quarter}."
         return Window(first=found.first, last=found.last), ""
     return chosen, ""
+
+
+def _everything(stays: Sequence[Stay]) -> tuple[Window, str]:
+    """The days in which something runs; of more than can be shown at once the latest, with words that say so."""
+    whole = _around(min(stay.first_day for stay in stays), max(stay.until for stay in stays))
+    if whole.days <= MOST_DAYS:
+        return whole, ""
+    latest = Window(first=whole.last - timedelta(days=MOST_DAYS - 1), last=whole.last)
+    return latest, f"Experiments run from {whole.first}, more than {MOST_YEARS} years; the latest of them are shown."
 
 
 def _around(first: date, last: date) -> Window:
