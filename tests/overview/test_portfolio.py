@@ -193,9 +193,9 @@ def test_a_shipped_effect_stands_as_seen_and_shrunken(tmp_path):
     with a_record(tmp_path) as registry:
         promise = one("shipped")
         found = shipped(registry, promise, effects(promise), shrunken(promise))
-    assert (found.naive.text, found.naive.span) == ("+0.100 per user", "+0.040 to +0.160")
+    assert (found.naive.text, found.naive.span) == ("+0.100 per user", "95% interval +0.040 to +0.160")
     assert found.shrunken is not None
-    assert (found.shrunken.text, found.shrunken.span) == ("+0.060 per user", "+0.010 to +0.110")
+    assert (found.shrunken.text, found.shrunken.span) == ("+0.060 per user", "95% interval +0.010 to +0.110")
     assert found.shrunken.share == pytest.approx(0.06 / 2.0)
     assert found.seen is not None
     assert found.learnt is not None

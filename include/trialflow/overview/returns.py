@@ -11,7 +11,7 @@ from trialflow.checks.finding import Status
 from trialflow.decision import Decision, Verdict
 from trialflow.memo.words import NOT_AVAILABLE, MetricScale, scale_of, sentence
 from trialflow.overview.brief import Brief
-from trialflow.overview.standing import labels_of
+from trialflow.overview.standing import interval_text, labels_of
 from trialflow.spec.experiment import Role
 from trialflow.spec.promise import Promise
 
@@ -144,7 +144,7 @@ def _naive(promise: Promise, row: Row | None) -> Estimate:
     lower, upper = _good(_sign(promise), *ends)
     return Estimate(
         text=how.effect(row["estimate"], decimals),
-        span=how.span(row["lower"], row["upper"], decimals),
+        span=interval_text(row.get("level"), how.span(row["lower"], row["upper"], decimals)),
         share=None if row["relative_estimate"] is None else _sign(promise) * row["relative_estimate"],
         lower=lower,
         upper=upper,
@@ -174,7 +174,7 @@ def _shrunken(
     lower, upper = (None, None) if factor is None else sorted((factor * row["lower"], factor * row["upper"]))
     return Estimate(
         text=how.effect(row["shrunken"], decimals),
-        span=how.span(row["lower"], row["upper"], decimals),
+        span=interval_text(row.get("level"), how.span(row["lower"], row["upper"], decimals)),
         share=None if factor is None else factor * row["shrunken"],
         lower=lower,
         upper=upper,
@@ -224,7 +224,7 @@ def _sums(found: Row, measured: Row, how: MetricScale, decimals: int) -> tuple[S
         Sum(
             name="measured by the holdout",
             text=how.effect(measured["estimate"], decimals),
-            span=how.span(measured["lower"], measured["upper"], decimals),
+            span=interval_text(measured.get("level"), how.span(measured["lower"], measured["upper"], decimals)),
             value=measured["estimate"] * how.factor,
             lower=scaled[0],
             upper=scaled[1],

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from trialflow.checks.finding import Status
 from trialflow.decision import Decision, Verdict
-from trialflow.memo.words import scale_of, short_day
+from trialflow.memo.words import percent, scale_of, short_day
 from trialflow.overview.brief import Brief
 from trialflow.registry import Event, EventKind, Life, Stage, fold, since_reopening
 from trialflow.spec.experiment import Policy
@@ -39,8 +39,8 @@ URGENT = (Status.FAIL, Status.NO_DATA)
 class Effect:
     """The leading effect on the primary metric: as shares of the control value, in units of the smallest worthwhile one.
 
-    `estimate`, `lower`, `upper` are relative (shares), None where unbounded or not estimable; `text` is on the metric's own
-    scale. `good` tells whether the interval lies on the good (True) or bad (False) side of no difference.
+    `estimate`, `lower`, `upper` are relative (shares), None where unbounded or not estimable; `text` and `span` (its interval
+    and the level of it) are on the metric's own scale. `good` tells whether the interval lies on the good (True) or bad (False) side of no difference.
     """
 
     metric: str
@@ -265,6 +265,11 @@ def leading_row(
     return max(named or candidates, key=lambda row: sign * (row["estimate"] or 0.0), default=None)
 
 
+def interval_text(level: float | None, span: str) -> str:
+    """`95% interval +0.04 to +0.17`."""
+    return f"{percent(level)} interval {span}" if level else span
+
+
 def effect_of(promise: Promise, row: Mapping[str, Any], as_of: date) -> Effect:
     """A comparison as a list shows it."""
     name = row["metric"]
@@ -286,7 +291,7 @@ def effect_of(promise: Promise, row: Mapping[str, Any], as_of: date) -> Effect:
         metric=name,
         variant=row["variant"],
         text=scale.effect(row["estimate"], decimals),
-        span=scale.span(lower, upper, decimals),
+        span=interval_text(row.get("level"), scale.span(lower, upper, decimals)),
         estimate=row["relative_estimate"],
         lower=row["relative_lower"],
         upper=row["relative_upper"],
