@@ -11,7 +11,7 @@ from trialflow_ui.entry import PREFIX
 
 TITLES = {
     400: "This address cannot be read",
-    403: "This is not for you to see",
+    403: "Your login does not allow this",
     404: "There is no such page",
     405: "This address is only for reading",
     422: "This address asks for something that cannot be",
@@ -96,7 +96,7 @@ def _plain(status: int, path: str, method: str) -> str:
         return f"There is no page at {shortened(path)}"
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return f"{method} is not answered at {shortened(path)}"
-    return "Your login does not allow this" if status == HTTPStatus.FORBIDDEN else HTTPStatus(status).phrase
+    return "These pages need a right that your login does not have" if status == HTTPStatus.FORBIDDEN else HTTPStatus(status).phrase
 
 
 def misread(faults: Iterable[Mapping[str, Any]]) -> str:
