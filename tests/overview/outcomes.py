@@ -143,7 +143,7 @@ def effects(promise: Promise, *rows: Mapping[str, Any], as_of: date | None = Non
 
 def shrunken(promise: Promise, **changes: Any) -> Finding:
     """The finding `shrinkage`: 0.1 becomes 0.06, from 0.01 to 0.11."""
-    row = {"variant": "new", "naive": 0.1, "shrunken": 0.06, "lower": 0.01, "upper": 0.11} | changes
+    row = {"variant": "new", "naive": 0.1, "shrunken": 0.06, "lower": 0.01, "upper": 0.11, "level": 0.95} | changes
     return told(promise, "shrinkage", {"metric": "value", "variants": [row], "experiments": []})
 
 

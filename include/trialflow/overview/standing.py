@@ -39,8 +39,9 @@ URGENT = (Status.FAIL, Status.NO_DATA)
 class Effect:
     """The leading effect on the primary metric: as shares of the control value, in units of the smallest worthwhile one.
 
-    `estimate`, `lower`, `upper` are relative (shares), None where unbounded or not estimable; `text` and `span` (its interval
-    and the level of it) are on the metric's own scale. `good` tells whether the interval lies on the good (True) or bad (False) side of no difference.
+    `estimate`, `lower`, `upper` are relative (shares), None where unbounded or not estimable; `text` and `span` (the interval
+    with its level) are on the metric's own scale. `good` tells whether the interval lies on the good (True) or bad (False)
+    side of no difference.
     """
 
     metric: str
