@@ -96,7 +96,11 @@ def _plain(status: int, path: str, method: str) -> str:
         return f"There is no page at {shortened(path)}"
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return f"{method} is not answered at {shortened(path)}"
-    return "These pages need a right that your login does not have" if status == HTTPStatus.FORBIDDEN else HTTPStatus(status).phrase
+    return (
+        "These pages need a right that your login does not have"
+        if status == HTTPStatus.FORBIDDEN
+        else HTTPStatus(status).phrase
+    )
 
 
 def misread(faults: Iterable[Mapping[str, Any]]) -> str:
