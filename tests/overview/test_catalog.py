@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from tests.fakes import a_metric, a_source
-from tests.overview.outcomes import a_record, begin, compared, counted, one, planned, told
+from tests.overview.outcomes import LAST, a_record, begin, compared, counted, one, planned, told
 from trialflow.overview.catalog import Shown, cap_text, entries, select, window_text
+from trialflow.overview.metric_levels import When
 from trialflow.overview.reader import reader
 from trialflow.registry import Registry
 from trialflow.spec.metric import Cap, Window
@@ -93,6 +95,51 @@ def test_a_stated_baseline_is_not_called_measured(tmp_path):
         begin(registry, planned(one("here"), origin="stated in the promise"))
         (baseline,) = shown(registry)["value"].baselines
     assert not baseline.measured
+
+
+class TestItsHistory:
+    def test_holds_everybody_before_and_control_within(self, tmp_path):
+        with a_record(tmp_path) as registry:
+            promise = planned(one("here"))
+            eve = promise.experiment.calendar.first_day - timedelta(days=1)
+            power = told(promise, "power", {}, as_of=eve)
+            begin(registry, promise, [power, told(promise, "effects", {"comparisons": [compared(), compared()]})])
+            found = shown(registry, "value")["value"]
+        assert [(row.day, row.when, row.mean, row.units) for row in found.history] == [
+            (LAST, When.CONTROL, "2.00 per user", "1,000"),
+            (eve, When.BEFORE, "0.200 per user", ""),
+        ]
+        assert [row.seen[0].brief.check for row in found.history] == ["effects", "power"]
+        assert found.last_measured == eve
+
+    def test_names_what_several_experiments_saw_alike_once(self, tmp_path):
+        with a_record(tmp_path) as registry:
+            for number in range(3):
+                promise = planned(one(f"one-{number}", layer=f"layer_{number}"))
+                begin(registry, promise, [told(promise, "power", {})])
+            (row,) = shown(registry)["value"].history
+        assert sorted(level.slug for level in row.seen) == ["one-0", "one-1", "one-2"]
+
+    def test_leaves_out_what_was_only_stated_and_comparisons_without_a_number(self, tmp_path):
+        with a_record(tmp_path) as registry:
+            promise = planned(one("here"), origin="stated in the promise")
+            nothing = told(promise, "effects", {"comparisons": [compared(control=None)]})
+            begin(registry, promise, [told(promise, "power", {}), nothing])
+            found = shown(registry)["value"]
+        assert found.history == ()
+        assert found.last_measured is None
+
+
+@pytest.mark.parametrize(
+    ("size", "effect", "scale"), [({"relative": 0.125}, "12.5%", "relative"), ({"absolute": 0.4}, "0.4", "absolute")]
+)
+def test_a_plan_begins_with_the_effect_that_was_last_worth_having(tmp_path, size, effect, scale):
+    metrics = {"primary": {"metric": "value", "minimum_effect": size}}
+    with a_record(tmp_path) as registry:
+        begin(registry, one("here", metrics=metrics))
+        found = shown(registry, "conversion", "value")
+    assert found["value"].planned_with == {"metric": "value", "effect": effect, "scale": scale}
+    assert found["conversion"].planned_with == {"metric": "conversion"}
 
 
 def test_cuped_gains_come_from_primary_secondary_and_guardrail_comparisons(tmp_path):

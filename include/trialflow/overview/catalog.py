@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from statistics import median
 from typing import Any
@@ -11,17 +12,16 @@ from typing import Any
 from trialflow.checks.finding import Status
 from trialflow.memo.words import amount, percent, scale_of, significant
 from trialflow.overview.brief import Brief
+from trialflow.overview.metric_levels import COMPARED, STATED, Level, Levels, When, before, by_day, controls
+from trialflow.overview.plan_form import amount_typed
 from trialflow.overview.reader import Reader
 from trialflow.overview.standing import labels_of
-from trialflow.spec.experiment import Experiment
+from trialflow.spec.experiment import Amount, Experiment, Primary
 from trialflow.spec.metric import Measure, Metric, MetricKind
 from trialflow.spec.promise import Promise
 from trialflow.spec.source import MomentsSource, UnitSource
 
 CHECKS = ("aa", "power", "effects", "guardrails", "secondary")
-COMPARED = ("effects", "guardrails", "secondary")
-STATED = "stated in the promise"
-
 Briefs = Mapping[str, Brief]
 
 
@@ -83,6 +83,7 @@ class Entry:
     """One metric.
 
     `in_files` tells whether the catalog holds it now, `differing` names experiments that locked another definition of it.
+    `minimum` is the smallest effect worth having of the latest experiment that it was primary in.
     """
 
     metric: Metric
@@ -92,8 +93,26 @@ class Entry:
     differing: tuple[str, ...] = ()
     uses: tuple[Use, ...] = ()
     baselines: tuple[BaselineSeen, ...] = ()
+    levels: tuple[Level, ...] = ()
     gains: tuple[Gain, ...] = ()
     healths: tuple[Health, ...] = ()
+    minimum: Amount | None = None
+
+    @property
+    def history(self) -> tuple[Levels, ...]:
+        """Its levels as experiments saw them, newest first; what several saw alike stands once."""
+        return by_day(self.levels)
+
+    @property
+    def last_measured(self) -> date | None:
+        """The last day of the history that a registration measured it in."""
+        days = [one.brief.as_of for one in self.levels if one.when is When.BEFORE]
+        return max(days, default=None)
+
+    @property
+    def planned_with(self) -> dict[str, str]:
+        """The entries of a plan that begins with it."""
+        return {"metric": self.metric.name, **(amount_typed(self.minimum) if self.minimum else {})}
 
     @property
     def median_gain(self) -> float | None:
@@ -184,6 +203,7 @@ class _Gathered:
     promised: list[tuple[Promise, Metric]] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     baselines: list[BaselineSeen] = field(default_factory=list)
+    levels: list[Level] = field(default_factory=list)
     gains: list[Gain] = field(default_factory=list)
     healths: list[Health] = field(default_factory=list)
 
@@ -216,6 +236,7 @@ def _gather(known: _Gathered, promise: Promise, metric: Metric, briefs: Briefs) 
     text = "; ".join(roles(promise.experiment, metric))
     known.uses.append(Use(slug=promise.slug, title=promise.experiment.title, labels=labels, role=text))
     known.baselines += _baselines(promise, metric, briefs.get("power"))
+    known.levels += [*before(promise, metric, briefs.get("power")), *controls(promise, metric, briefs)]
     known.gains += [gain for check in COMPARED for gain in _gains(promise, metric, briefs.get(check))]
     known.healths += _healths(promise, metric, briefs.get("aa"))
 
@@ -232,6 +253,8 @@ def _entry(known: _Gathered, file: Metric | None, sources: Mapping[str, UnitSour
         differing=tuple(promise.slug for promise, promised in known.promised if promised != metric),
         uses=tuple(known.uses),
         baselines=tuple(known.baselines),
+        levels=tuple(known.levels),
+        minimum=next((one.minimum_effect for one in _primaries(known) if one.metric == metric.name), None),
         gains=tuple(known.gains),
         healths=tuple(known.healths),
     )
@@ -255,6 +278,10 @@ def _baselines(promise: Promise, metric: Metric, brief: Brief | None) -> Iterabl
             brief=brief,
         ),
     )
+
+
+def _primaries(known: _Gathered) -> Iterable[Primary]:
+    return (promise.experiment.metrics.primary for promise, _ in known.promised)
 
 
 def _gains(promise: Promise, metric: Metric, brief: Brief | None) -> list[Gain]:

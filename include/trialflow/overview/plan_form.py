@@ -11,7 +11,7 @@ from typing import Any
 from trialflow.errors import Problem
 from trialflow.memo.words import short_day
 from trialflow.spec.catalog import Catalog
-from trialflow.spec.experiment import Policy
+from trialflow.spec.experiment import Amount, Policy
 from trialflow.spec.rules.calendar import WEEK
 from trialflow.spec.source import UnitSource
 from trialflow.spec.yaml_text import shown
@@ -293,6 +293,13 @@ def number(text: str) -> int | float | str:
         return float(f"{float(plain) / 100:.12g}") if percent else int(plain) if plain.isdigit() else float(plain)
     except ValueError:
         return text
+
+
+def amount_typed(size: Amount) -> dict[str, str]:
+    """The entries of the form that make this size of an effect."""
+    if size.relative is not None:
+        return {"effect": f"{100.0 * size.relative:.6g}%", "scale": "relative"}
+    return {"effect": f"{size.absolute:.6g}", "scale": "absolute"}
 
 
 def _amount(text: str, scale: str) -> dict[str, Any]:
