@@ -21,7 +21,7 @@ STEPS = (1, 2, 3, 4, 7, 14, 28, 56, 91, 182)  # days between two named ones: fro
 WIDE, NARROW = 360, 190  # pixels that a plot has at least, beside its axis; pages.js says when it is narrow
 LETTER, SYMBOL, GAP = 7, 26, 4  # pixels: a letter with some air, a legend's symbol, between two names
 ROW, LINE = 34, 15  # pixels for one interval of a forest, and for one line of a name
-WRAPPED = 15  # letters of a name on one line of a narrow chart
+WRAPPED, WHOLE = 15, 42  # letters of a name on one line of a narrow chart, and at most on the one line of a wide one
 HALO: Mapping[str, Any] = {"stroke": "@card", "strokeWidth": 4, "strokeJoin": "round"}
 
 
@@ -34,14 +34,15 @@ def layered(
     )
 
 
+LINES = "split(datum.label, '\\n')"
 NAME_AXIS: Mapping[str, Any] = {
-    "labelLimit": 240,
+    "labelLimit": LETTER * WHOLE,
     "ticks": False,
     "domain": False,
-    "labelExpr": "join(split(datum.label, '\\n'), '')",
-    "narrow": {"labelExpr": "split(datum.label, '\\n')", "labelLimit": LETTER * (WRAPPED + 1)},
+    "labelExpr": f"length(datum.label) > {WHOLE} ? {LINES} : join({LINES}, '')",
+    "narrow": {"labelExpr": LINES, "labelLimit": LETTER * (WRAPPED + 1)},
 }
-"""Names of rows on one line; on a narrow chart on as many as `wrapped` made."""
+"""Names of rows on one line; long ones, and all on a narrow chart, on as many as `wrapped` made."""
 
 
 def wrapped(name: str) -> str:
@@ -57,9 +58,11 @@ def wrapped(name: str) -> str:
 def heights(labels: Iterable[str], *, row: int = ROW) -> dict[str, Any]:
     """Heights of a chart with a row for each wrapped label: wide, and narrow where a name may take several lines."""
     known = list(labels)
-    lines = max((label.count("\n") + 1 for label in known), default=1)
-    narrow = max(row, lines * LINE + 6) * len(known)
-    return {"height": row * len(known), "narrow": {"height": narrow}}
+    wide, narrow = (
+        max((label.count("\n") + 1 for label in known if len(label) > longest), default=1) for longest in (WHOLE, 0)
+    )
+    tall, taller = (max(row, lines * LINE + 6) * len(known) for lines in (wide, narrow))
+    return {"height": tall, "narrow": {"height": taller}}
 
 
 def row_answers(y: Spec, tips: Sequence[Spec]) -> Spec:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from tests.memo import scenes
 from tests.overview.records import EVE, a_record, counted, day, dossier_of, every_day, lock, recorded
+from trialflow.checks.finding import Status
 from trialflow.decision import FollowUp, Verdict
+from trialflow.memo.memo import Table
 from trialflow.overview import dossier as dossiers
-from trialflow.overview.experiment import Detail, detail, life_steps
+from trialflow.overview.experiment import Detail, detail, life_steps, quiet
 from trialflow.overview.reader import Keep
 from trialflow.registry import EventKind, Registry, fold
 from trialflow.stages.follow_ups import open_follow_ups
@@ -156,7 +158,7 @@ def test_a_broken_split_shows_no_effect_anywhere(tmp_path: Path) -> None:
     told = repr(view)
     assert not view.shown
     assert view.standing.effect is None
-    assert [part.key for part in view.parts] == ["effect", "integrity", "power"]
+    assert [part.key for part in view.parts] == ["integrity", "power"]
     estimate = next(one.evidence["comparisons"][0]["estimate"] for one in scene.findings if one.check == "effects")
     assert f"{100 * estimate:.2f}" not in told
     assert "lies wholly on the good side" not in told
@@ -170,6 +172,43 @@ def test_an_invalid_verdict_hides_effects_even_where_the_split_is_sound(tmp_path
     view = shown(recorded(tmp_path, replace(scene, decision=replace(scene.decision, verdict=Verdict.INVALID))))
     assert not view.shown
     assert "metrics" not in [part.key for part in view.parts]
+
+
+def test_the_contents_tell_where_to_look_first(tmp_path: Path) -> None:
+    view = shown(recorded(tmp_path, scenes.broken_split()))
+    told = {one.name: one.status for one in view.contents}
+    assert told["Integrity"] is Status.FAIL
+    assert told["Log"] is None
+    assert {part.key for part in view.parts} <= {one.key for one in view.contents}
+
+
+def test_what_is_wrong_stands_as_a_list_and_what_is_not_is_folded(tmp_path: Path) -> None:
+    (tmp_path / "sound").mkdir()
+    broken, sound = (
+        next(part for part in shown(recorded(folder, scene)).parts if part.key == "integrity")
+        for folder, scene in ((tmp_path, scenes.broken_split()), (tmp_path / "sound", scenes.ship()))
+    )
+    assert broken.section.paragraphs == ("Read these first:",)
+    assert broken.section.points[0].startswith("Traffic split, every day, fail: ")
+    assert [folded for table, folded in broken.tables if table.columns[0] == "Check"] == [False]
+    assert all(folded for table, folded in sound.tables if {"Status", "The variants"} & set(table.columns))
+
+
+def test_a_table_without_a_judgement_stays_open() -> None:
+    rows = (("a", "pass"), ("b", "not applicable"))
+    assert quiet(Table(caption="c", columns=("Check", "Status"), rows=rows))
+    assert not quiet(Table(caption="c", columns=("Check", "Status"), rows=(*rows, ("c", "not available"))))
+    assert not quiet(Table(caption="c", columns=("Check", "Found"), rows=rows))
+
+
+def test_the_two_intervals_of_a_day_are_told_apart_where_they_differ(tmp_path: Path) -> None:
+    (tmp_path / "daily").mkdir()
+    planned, daily = (
+        next(part for part in shown(recorded(folder, scene)).parts if part.key == "effect")
+        for folder, scene in ((tmp_path, scenes.ship()), (tmp_path / "daily", scenes.two_treatments()))
+    )
+    assert "may be read on every day" in planned.note
+    assert daily.note == ""
 
 
 def test_an_amended_field_says_what_stood_there_before_and_why(tmp_path: Path) -> None:

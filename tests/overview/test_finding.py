@@ -15,6 +15,7 @@ from trialflow.registry import Registry
 
 SLUG = "ranker-v7"
 PROMISE = scenes.promise()
+CHECKS = ("effects", "srm", "guardrails", "completeness")
 
 
 def page(registry: Registry, check: str, revision: int | None = None) -> FindingPage | None:
@@ -42,6 +43,8 @@ def test_effects_under_a_broken_split_have_no_evidence_on_their_page(tmp_path: P
     assert split is not None
     assert effects.hidden
     assert effects.tables == ()
+    assert effects.charts == ()
+    assert effects.note == ""
     assert split.tables
 
 
@@ -71,7 +74,42 @@ def test_mappings_over_the_same_names_stand_beside_one_another() -> None:
 def test_a_list_of_rows_is_a_table_with_a_column_for_each_field() -> None:
     (found,) = tables({"path": [{"day": "2026-03-02", "p_value": 0.5}, {"day": "2026-03-03", "p_value": None}]})
     assert found.columns == ("day", "p value")
-    assert found.rows == (("2 March 2026", "0.5"), ("3 March 2026", "not available"))
+    assert found.rows == (("2 Mar 2026", "0.5"), ("3 Mar 2026", "not available"))
+
+
+def test_what_names_a_row_stands_first() -> None:
+    (found,) = tables({"looks": [{"alpha_spent": 0.01, "z": 2.0, "variant": "v7", "day": "2026-03-02"}]})
+    assert found.columns == ("day", "variant", "alpha spent", "z (standard errors)")
+
+
+def test_effects_over_time_are_told_in_the_unit_of_their_metric() -> None:
+    row = {"day": "2026-03-02", "estimate": 0.0021, "lower": -0.001, "upper": 0.0052}
+    (found,) = evidence_tables(PROMISE, scenes.finding("effects", Status.PASS, "Fine.", {"path": [row]}))
+    assert found.columns == (
+        "day", "estimate (percentage points)", "lower (percentage points)", "upper (percentage points)",
+    )  # fmt: skip
+    assert found.rows == (("2 Mar 2026", "0.21", "−0.1", "0.52"),)
+
+
+def test_shares_are_percent() -> None:
+    (found,) = tables({"share": 0.5, "fraction": 1.051, "alpha": 0.05})
+    assert found.rows == (("share", "50%"), ("fraction", "105%"), ("alpha", "0.05"))
+
+
+def test_evidence_is_drawn_as_a_memo_draws_it(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.ship(), memo=True)
+    kinds = {check: [one.kind for one in found.charts] for check in CHECKS if (found := page(registry, check))}
+    assert kinds["effects"] == ["effect_over_time"]
+    assert kinds["srm"] == ["allocation"]
+    assert kinds["guardrails"] == ["forest"]
+    assert kinds["completeness"] == []
+
+
+def test_a_finding_leads_to_the_memo_of_its_day(tmp_path: Path) -> None:
+    found = page(recorded(tmp_path, scenes.ship(), memo=True), "effects")
+    assert found is not None
+    assert [memo.kind for memo in found.memos] == ["decision"]
+    assert "may be read on every day" in found.note
 
 
 def test_every_leaf_of_deep_evidence_is_told_somewhere() -> None:
@@ -90,7 +128,8 @@ def test_every_leaf_of_deep_evidence_is_told_somewhere() -> None:
         (True, "", "yes"),
         (None, "", "not available"),
         ("inf", "", "inf"),
-        ("2026-03-02", "", "2 March 2026"),
+        ("2026-03-02", "", "2 Mar 2026"),
+        ("28 days before 2026-03-02", "", "28 days before 2 Mar 2026"),
         ([], "", "none"),
     ],
 )

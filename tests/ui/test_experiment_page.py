@@ -20,6 +20,7 @@ from trialflow.overview.experiment import Detail, detail
 from trialflow.overview.finding import finding_page
 from trialflow.overview.memo_page import memo_page
 from trialflow.registry import Registry
+from trialflow_ui.charts import drawings
 from trialflow_ui.pages.experiment import figures
 from trialflow_ui.pages.memo import document
 from trialflow_ui.render import environment
@@ -73,7 +74,11 @@ def rendered(registry: Registry, *, can_act: bool = True, sign_off: str = "", ru
 def finding_text(registry: Registry, check: str, as_of: date) -> str:
     with registry.reading() as session:
         view = finding_page(Archive(session, registry.name), SLUG, check, as_of, None)
-    return environment().get_template("finding.html.j2").render(section="", path="/", title="x", view=view)
+    assert view is not None
+    drawn = [one for chart in view.charts for one in drawings(chart)]
+    return (
+        environment().get_template("finding.html.j2").render(section="", path="/", title="x", view=view, figures=drawn)
+    )
 
 
 def hostile() -> scenes.Scene:
@@ -135,6 +140,70 @@ def test_ids_are_not_given_twice(tmp_path: Path) -> None:
     page = Elements(rendered(recorded(tmp_path, scenes.ship(), memo=True)))
     ids = [attributes["id"] for _, attributes in page.found if "id" in attributes]
     assert len(ids) == len(set(ids))
+
+
+def names_of_landmarks(page: Elements) -> list[tuple[str, str]]:
+    """Kind and name of every part of the page that a reader may jump to."""
+    labelled = [
+        (attributes.get("role") or tag, attributes.get("aria-label") or attributes.get("aria-labelledby") or "")
+        for tag, attributes in page.found
+        if tag in ("nav", "section") or attributes.get("role") == "region"
+    ]
+    return [("region" if kind == "section" else kind, name) for kind, name in labelled]
+
+
+def test_no_two_parts_of_the_page_have_one_name(tmp_path: Path) -> None:
+    text = rendered(recorded(tmp_path, scenes.two_treatments()))
+    titles = dict(re.findall(r'<h2 id="([^"]+)">([^<]+)</h2>', text))
+    found = [(kind, titles.get(name, name)) for kind, name in names_of_landmarks(Elements(text))]
+    assert len(found) == len(set(found))
+
+
+def test_the_contents_lead_to_sections_of_the_page(tmp_path: Path) -> None:
+    text = rendered(recorded(tmp_path, scenes.ship(), memo=True))
+    page = Elements(text)
+    ids = {attributes.get("id") for _, attributes in page.found}
+    links = [
+        one["href"] or ""
+        for one in page.named("a")
+        if (one["href"] or "").startswith("#") and one["href"] != "#content"
+    ]
+    assert {"#effect", "#integrity", "#log", "#runs"} <= set(links)
+    assert {link[1:] for link in links} <= ids
+
+
+def test_rows_of_wide_tables_can_be_read_as_cards(tmp_path: Path) -> None:
+    page = Elements(rendered(recorded(tmp_path, scenes.signed_ship())))
+    name, columns, wide = "", 0, set()
+    for tag, attributes in page.found:
+        if tag == "table":
+            name, columns = attributes.get("class") or "", 0
+        elif tag == "th" and attributes.get("scope") == "col":
+            columns += 1
+            wide |= {name} if columns > 3 else set()
+        elif tag == "td" and "stacked" in name:
+            assert attributes["data-name"]
+    assert wide
+    assert all("stacked" in one for one in wide)
+
+
+def test_why_effects_are_not_shown_is_said_once(tmp_path: Path) -> None:
+    text = rendered(recorded(tmp_path, scenes.broken_split()))
+    assert text.count("says nothing about the treatment") == 1
+
+
+def test_the_caption_tells_the_band_from_the_interval(tmp_path: Path) -> None:
+    text = rendered(recorded(tmp_path, scenes.ship()))
+    (caption,) = (one for one in re.findall(r"<figcaption>(.*?)</figcaption>", text) if "over time, with bounds" in one)
+    assert "The band holds on all days together" in caption
+
+
+def test_days_have_one_form(tmp_path: Path) -> None:
+    text = rendered(recorded(tmp_path, scenes.signed_ship()))
+    seen = text[: text.index('<section aria-labelledby="promise">')]
+    words = re.sub(r"<script.*?</script>|<[^>]+>", " ", seen, flags=re.S)
+    assert re.findall(r"\d{1,2} (?:January|February|March|April) \d{4}|\d{4}-\d\d-\d\d", words) == []
+    assert re.search(r"\d{1,2} Mar 2026", words)
 
 
 def test_simulated_data_says_so_beside_the_title(tmp_path: Path) -> None:

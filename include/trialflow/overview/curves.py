@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from trialflow.decision import Verdict
-from trialflow.memo.evidence import real, to_day
+from trialflow.memo.evidence import Evidence, real, to_day
 from trialflow.memo.memo import EffectOverTime, Lifetime
+from trialflow.memo.sections.effect import primary_comparisons
 from trialflow.memo.sections.looks import look_days_taken
 from trialflow.memo.words import day, fixed, percent
 from trialflow.overview.dossier import Dossier
 from trialflow.registry.overview import FindingKey
 from trialflow.spec.experiment import Policy
+from trialflow.spec.promise import Promise
 
 FEW = 2  # days that make a line
 FULL_HEIGHT_AFTER = 3  # a third of the days: the very wide first bounds run out of the picture
@@ -144,6 +146,20 @@ def effect_range(data: EffectOverTime | Lifetime) -> tuple[float, float]:
     if isinstance(data, EffectOverTime) and data.minimum_effect is not None:
         values.append(data.minimum_effect)
     return _with_room(values)
+
+
+def band_note(promise: Promise, evidence: Evidence) -> str:
+    """Why the chart's last bounds are not the interval of the text, where they are not."""
+    if promise.experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
+        return ""
+    last = {row.get("variant"): (row.get("lower"), row.get("upper")) for row in evidence.rows("effects", "path")}
+    told = {one.variant: (one.lower, one.upper) for one in primary_comparisons(promise, evidence)}
+    if not any(who in last and None not in (*last[who], *told[who]) and last[who] != told[who] for who in told):
+        return ""
+    return (
+        "The band holds on all days together: it may be read on every day and is wider for it. "
+        "The interval in the text and the table is that of a single look and holds at a planned one."
+    )
 
 
 def split_range(p_values: Sequence[float | None], threshold: float | None) -> tuple[float, float]:

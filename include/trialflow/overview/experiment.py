@@ -6,19 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from trialflow.checks.finding import Finding
+from trialflow.checks.finding import Finding, Status
 from trialflow.decision import Decision
 from trialflow.memo.evidence import Evidence
-from trialflow.memo.memo import Section
+from trialflow.memo.memo import Section, Table
 from trialflow.memo.sections.effect import effect_section, novelty_section
-from trialflow.memo.sections.integrity import integrity_section
+from trialflow.memo.sections.integrity import integrity_section, troubles
 from trialflow.memo.sections.looks import power_section
 from trialflow.memo.sections.metrics import metrics_section, segments_section
 from trialflow.memo.sections.record import Order, deviations_section
 from trialflow.memo.sections.verdict import verdict_text
 from trialflow.memo.words import day
 from trialflow.overview.brief import Brief, brief
-from trialflow.overview.curves import Curve, information_curve, planned_power_curve, share_curves
+from trialflow.overview.curves import Curve, band_note, information_curve, planned_power_curve, share_curves
+from trialflow.overview.days import short_days, with_short_days
 from trialflow.overview.dossier import Dossier, newest_memos
 from trialflow.overview.log import EFFECTS, LogDay, log_days
 from trialflow.overview.promised import Field, promised_fields
@@ -43,21 +44,66 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A part of the page: a memo's section, the curves that a memo has no room for, and the findings it came from."""
+    """A part of the page: a memo's section, the curves that a memo has no room for, and the findings it came from.
+
+    `note` is to be read beside the first chart.
+    """
 
     key: str
     section: Section
     findings: tuple[Brief, ...] = ()
     curves: tuple[Curve, ...] = ()
+    note: str = ""
+
+    @property
+    def tables(self) -> tuple[tuple[Table, bool], ...]:
+        """Each table, and whether it may be folded: it is long, or all that it tells is that nothing is wrong."""
+        return tuple((table, len(table.rows) > LONGEST or quiet(table)) for table in self.section.tables)
+
+    @property
+    def status(self) -> Status | None:
+        """The worst of its findings; None where there is none that says anything."""
+        return worst(brief.status for brief in self.findings)
+
+
+LONGEST = 12  # rows that stand open
+SEVERITY = (Status.FAIL, Status.WARN, Status.NO_DATA, Status.PASS)
+JUDGED = ("Status", "The variants")
+FINE = frozenset({"pass", "not applicable", "agree"})
+
+
+def worst(found: Iterable[Status]) -> Status | None:
+    """The status that a reader should know first."""
+    known = set(found)
+    return next((status for status in SEVERITY if status in known), None)
+
+
+def quiet(table: Table) -> bool:
+    """Whether a table judges its rows and finds nothing to read in any."""
+    judged = [place for place, name in enumerate(table.columns) if name in JUDGED]
+    return bool(judged) and all(row[place] in FINE for row in table.rows for place in judged)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line of the table of contents: where it leads, and the status of what stands there, if it has one."""
+
+    key: str
+    name: str
+    status: Status | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """The page of one experiment. `waiting` is the unsigned decision, if one waits for a person."""
+    """The page of one experiment. `waiting` is the unsigned decision, if one waits for a person.
+
+    `reasons` are those of the newest decision; `contents` are the sections in their order.
+    """
 
     standing: Standing
     shown: bool
     verdict: str
+    reasons: tuple[str, ...]
     waiting: Decision | None
     steps: tuple[Step, ...]
     parts: tuple[Part, ...]
@@ -70,6 +116,28 @@ class Detail:
     page: int
     pages: int
     memos: tuple[MemoKey, ...]
+
+    @property
+    def contents(self) -> tuple[Entry, ...]:
+        """The sections of the page."""
+        ramp = worst(brief.status for brief in self.ramp.gates) if self.ramp else None
+        return (
+            Entry(key="life", name="Life"),
+            *(Entry(key=part.key, name=SHORT[part.key], status=part.status) for part in self.parts),
+            *((Entry(key="rollout", name="Rollout", status=ramp),) if self.ramp else ()),
+            *(Entry(key=key, name=name) for key, name in ALWAYS.items()),
+        )
+
+
+SHORT: Mapping[str, str] = {
+    "effect": "Effect",
+    "metrics": "Metrics",
+    "segments": "Segments",
+    "novelty": "Novelty",
+    "integrity": "Integrity",
+    "power": "Power",
+}
+ALWAYS: Mapping[str, str] = {"promise": "Promise", "memos": "Memos", "log": "Log", "runs": "Runs"}
 
 
 def detail(dossier: Dossier, *, today: date) -> Detail:
@@ -84,13 +152,14 @@ def detail(dossier: Dossier, *, today: date) -> Detail:
         standing=here,
         shown=dossier.shown,
         verdict=verdict_text(decision) if decision else "",
+        reasons=tuple(short_days(reason.text) for reason in decision.reasons) if decision else (),
         waiting=decision if unsigned else None,
         steps=life_steps(promise, dossier.events, here.life, today=today),
         parts=_parts(dossier, extended=here.life.extended),
         nothing_yet=_nothing_yet(promise, here.life) if "effects" not in dossier.newest else "",
-        ramp=ramp_of(promise, dossier.events, dossier.newest),
+        ramp=_ramp(dossier),
         fields=promised_fields(dossier.versions[-1].document, dossier.amendments),
-        deviations=_deviations(dossier),
+        deviations=with_short_days(_deviations(dossier)),
         versions=len(dossier.versions),
         log=log_days(dossier),
         page=dossier.page,
@@ -142,9 +211,9 @@ def _parts(dossier: Dossier, *, extended: bool) -> tuple[Part, ...]:
     promise, evidence, shown = dossier.promise, dossier.evidence, dossier.shown
     found = dossier.newest
     parts: list[Part] = []
-    if "effects" in found:
-        parts.append(_part(found, "effect", effect_section(promise, evidence, shown=shown), "effects"))
     if "effects" in found and shown:
+        effect = _part(found, "effect", effect_section(promise, evidence, shown=shown), "effects")
+        parts.append(replace(effect, note=band_note(promise, evidence)))
         others = ("effects", "secondary", "guardrails", "diagnostics", "harm")
         parts.append(_part(found, "metrics", metrics_section(promise, evidence), *others))
         if promise.experiment.segments:
@@ -152,7 +221,7 @@ def _parts(dossier: Dossier, *, extended: bool) -> tuple[Part, ...]:
         parts.append(_part(found, "novelty", novelty_section(promise, evidence), "novelty"))
     if found:
         checks = ("srm", "srm_final", "completeness", "imbalance", "aa", "lock", "collision", "day_to_day")
-        split = _part(found, "integrity", integrity_section(promise, _sound(dossier)), *checks)
+        split = _part(found, "integrity", _integrity(promise, _sound(dossier)), *checks)
         parts.append(replace(split, curves=share_curves(dossier)))
         power = _part(
             found, "power", power_section(promise, evidence, dossier.looks, shown=shown), "information", "power"
@@ -162,6 +231,19 @@ def _parts(dossier: Dossier, *, extended: bool) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def _ramp(dossier: Dossier) -> Ramp | None:
+    ramp = ramp_of(dossier.promise, dossier.events, dossier.newest)
+    gates = ramp.gates if ramp else ()
+    told = tuple(replace(one, headline=short_days(one.headline), next_step=short_days(one.next_step)) for one in gates)
+    return replace(ramp, gates=told) if ramp else None
+
+
+def _integrity(promise: Promise, evidence: Evidence) -> Section:
+    """The memo's section, with what is wrong as a list."""
+    section, found = integrity_section(promise, evidence), troubles(evidence)
+    return replace(section, paragraphs=("Read these first:",), points=found) if found else section
+
+
 def _sound(dossier: Dossier) -> Evidence:
     """The evidence without what speaks of effects, where none may be shown."""
     kept = {name: one for name, one in dossier.evidence.findings.items() if dossier.shown or name not in EFFECTS}
@@ -169,7 +251,11 @@ def _sound(dossier: Dossier) -> Evidence:
 
 
 def _part(found: Mapping[str, Finding], key: str, section: Section, *checks: str) -> Part:
-    return Part(key=key, section=section, findings=tuple(brief(found[name]) for name in checks if name in found))
+    return Part(
+        key=key,
+        section=with_short_days(section),
+        findings=tuple(brief(found[name]) for name in checks if name in found),
+    )
 
 
 def _nothing_yet(promise: Promise, life: Life) -> str:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from trialflow.checks.comparison import Comparison
 from trialflow.checks.finding import Finding, Status
 from trialflow.memo.build import labels
 from trialflow.memo.evidence import Evidence, real, to_day
-from trialflow.memo.memo import Table
-from trialflow.memo.sections.effect import decimals_for_estimate, relative_decimals, relative_text, scale, segment_name
-from trialflow.memo.sections.integrity import check_name
-from trialflow.memo.sections.metrics import outcome
-from trialflow.memo.words import NOT_AVAILABLE, day, percent, plain, probability, significant, whole
-from trialflow.overview.dossier import Archive
+from trialflow.memo.memo import Chart, Table
+from trialflow.memo.sections.effect import (
+    decimals_for_estimate,
+    effect_section,
+    novelty_section,
+    relative_decimals,
+    relative_text,
+    scale,
+    segment_name,
+)
+from trialflow.memo.sections.integrity import allocation_chart, check_name
+from trialflow.memo.sections.metrics import metrics_section, outcome
+from trialflow.memo.words import NOT_AVAILABLE, MetricScale, percent, plain, probability, short_day, significant, whole
+from trialflow.overview.curves import band_note
+from trialflow.overview.days import short_days
+from trialflow.overview.dossier import Archive, newest_memos
 from trialflow.overview.log import EFFECTS
 from trialflow.overview.standing import effects_may_be_shown
+from trialflow.registry.dossier import MemoKey
 from trialflow.spec.promise import Promise
 
 COMPARISONS = "comparisons"
@@ -39,7 +50,10 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingPage:
-    """`hidden` says why the evidence is not shown, if it is not; `earlier` and `later` are days of the same check."""
+    """`hidden` says why the evidence is not shown, if it is not; `earlier` and `later` are days of the same check.
+
+    `note` is to be read beside the first chart, `memos` are those of the same day.
+    """
 
     promise: Promise
     finding: Finding
@@ -48,6 +62,9 @@ class FindingPage:
     revision: int
     revisions: tuple[Revision, ...]
     tables: tuple[Table, ...]
+    charts: tuple[Chart, ...]
+    note: str
+    memos: tuple[MemoKey, ...]
     hidden: str
     earlier: date | None
     later: date | None
@@ -78,6 +95,9 @@ def finding_page(archive: Archive, slug: str, check: str, as_of: date, revision:
             for one in every
         ),
         tables=() if hidden else evidence_tables(promise, chosen.finding),
+        charts=() if hidden else evidence_charts(promise, chosen.finding),
+        note=band_note(promise, Evidence.of([chosen.finding])) if check == "effects" and not hidden else "",
+        memos=newest_memos([one for one in archive.memos(slug) if one.as_of == as_of]),
         hidden=hidden,
         earlier=max((one for one in days if one < as_of), default=None),
         later=min((one for one in days if one > as_of), default=None),
@@ -89,12 +109,93 @@ def _may_be_shown(archive: Archive, slug: str) -> bool:
     return effects_may_be_shown(archive.newest_of(slug, "srm"), decisions[-1] if decisions else None)
 
 
+DRAWN: Mapping[str, Callable[[Promise, Evidence], tuple[Chart | None, ...]]] = {
+    "effects": lambda promise, evidence: effect_section(promise, evidence, shown=True).charts,
+    "novelty": lambda promise, evidence: novelty_section(promise, evidence).charts,
+    "srm": lambda promise, evidence: (allocation_chart(promise, evidence),),
+    **dict.fromkeys(
+        ("secondary", "guardrails", "diagnostics"),
+        lambda promise, evidence: metrics_section(promise, evidence).charts,
+    ),
+}
+"""What memos draw of a check's evidence."""
+
+
+def evidence_charts(promise: Promise, finding: Finding) -> tuple[Chart, ...]:
+    """The evidence as a memo draws it, where it does."""
+    draw = DRAWN.get(finding.check)
+    return tuple(chart for chart in draw(promise, Evidence.of([finding])) if chart) if draw else ()
+
+
 def evidence_tables(promise: Promise, finding: Finding) -> tuple[Table, ...]:
     """All evidence: comparisons as memos write them, everything else by its shape."""
     compared = Evidence.of([finding]).comparisons(finding.check)
     rest = {name: value for name, value in finding.evidence.items() if name != COMPARISONS or not compared}
     first = (_comparisons(promise, compared),) if compared else ()
-    return (*first, *_tables(rest, ""))
+    return (*first, *_tables(rest, "", _writer(promise, finding)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """How the fields of one finding's evidence are written.
+
+    `effects` are fields in the unit of `scale`, `shares` are fields between 0 and 1.
+    """
+
+    units: Mapping[str, str] = field(default_factory=lambda: UNITS)
+    effects: frozenset[str] = frozenset()
+    shares: frozenset[str] = frozenset()
+    scale: MetricScale | None = None
+
+    def name(self, name: object) -> str:
+        """The field in words, with its unit where the values say none."""
+        unit = self.scale.effect_unit if self.scale and name in self.effects else self.units.get(str(name))
+        return f"{words(name)} ({unit})" if unit else words(name)
+
+    def cell(self, value: object, name: str = "") -> str:
+        """The value as text."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if self.scale and name in self.effects:
+                return _number(float(value) * self.scale.factor)
+            if name in self.shares:
+                return percent(float(value))
+        if name in self.shares and isinstance(value, Sequence) and not isinstance(value, str):
+            return ", ".join(self.cell(item, name) for item in value) or "none"
+        return cell(value, name)
+
+
+PRECISION = "1/standard error²"
+UNITS: Mapping[str, str] = {
+    "z": "standard errors",
+    "boundary": "standard errors",
+    "information": PRECISION,
+    "planned_information": PRECISION,
+    "log_bayes_factor": "natural logarithm",
+}
+UNITS_OF: Mapping[str, Mapping[str, str]] = {"information": {"achieved": PRECISION, "planned": PRECISION}}
+"""Units of fields whose names say them in one check only."""
+EFFECT = frozenset(
+    {
+        *("estimate", "lower", "upper", "std_error", "hac_std_error", "late_effect", "adjusted", "unadjusted"),
+        *("adjusted_std_error", "long_run_effect", "first_day_excess"),
+    }
+)
+SHARES = frozenset(
+    {
+        *("share", "shares", "fraction", "power", "power_per_test", "information_share", "level", "i_squared"),
+        *("conditional_power", "conditional_power_planned", "largest_share_difference", "imbalance"),
+    }
+)
+IN_THE_METRIC = ("effects", "novelty", "day_to_day", "adjustment")
+"""Checks about one metric whose numbers stand in its unit."""
+
+
+def _writer(promise: Promise, finding: Finding) -> Writer:
+    if finding.check in IN_THE_METRIC:
+        metric = str(finding.evidence.get("metric") or promise.experiment.metrics.primary.metric)
+        return Writer(effects=EFFECT, shares=SHARES, scale=scale(promise, metric))
+    units = {**UNITS, **UNITS_OF.get(finding.check, {})}
+    return Writer(units=units, shares=SHARES | ({"rate", "lower", "upper"} if finding.check == "aa" else frozenset()))
 
 
 def _comparisons(promise: Promise, rows: Sequence[Comparison]) -> Table:
@@ -127,23 +228,23 @@ def _compared(promise: Promise, one: Comparison) -> tuple[str, ...]:
     )
 
 
-def _tables(value: Mapping[str, object], caption: str) -> Iterator[Table]:
+def _tables(value: Mapping[str, object], caption: str, write: Writer) -> Iterator[Table]:
     """Fields of one value each in a table of their own, every list of rows and every deeper mapping in another."""
-    flat = [(words(name), cell(item, name)) for name, item in value.items() if not _is_deep(item)]
+    flat = [(write.name(name), write.cell(item, name)) for name, item in value.items() if not _is_deep(item)]
     if flat:
         yield Table(caption=caption or "Figures", columns=("What", "Value"), rows=tuple(flat))
     beside = _beside(value)
     for names in beside:
-        yield _joined({name: value[name] for name in names}, caption)
+        yield _joined({name: value[name] for name in names}, caption, write)
     done = {name for names in beside for name in names}
     for name, item in value.items():
         within = f"{caption}, {words(name)}" if caption else words(name).capitalize()
         if name in done:
             continue
         if isinstance(item, Mapping) and _is_deep(item):
-            yield from _tables(item, within)
+            yield from _tables(item, within, write)
         elif _is_deep(item) and isinstance(item, Sequence):
-            yield from _rows(item, within)
+            yield from _rows(item, within, write)
 
 
 def _beside(value: Mapping[str, object]) -> list[list[str]]:
@@ -155,28 +256,36 @@ def _beside(value: Mapping[str, object]) -> list[list[str]]:
     return list(groups.values())
 
 
-def _joined(maps: Mapping[str, object], caption: str) -> Table:
+def _joined(maps: Mapping[str, object], caption: str, write: Writer) -> Table:
     """One row for each name that the mappings share, a column for each mapping."""
     columns = {name: item for name, item in maps.items() if isinstance(item, Mapping)}
     names = next(iter(columns.values()))
-    rows = tuple((str(one), *(cell(item.get(one), column) for column, item in columns.items())) for one in names)
+    rows = tuple((str(one), *(write.cell(item.get(one), column) for column, item in columns.items())) for one in names)
     said = ", ".join(words(column) for column in columns).capitalize()
     title = f"{caption}, {said}" if caption else said
-    return Table(caption=title, columns=("", *(words(column) for column in columns)), rows=rows)
+    return Table(caption=title, columns=("", *(write.name(column) for column in columns)), rows=rows)
 
 
-def _rows(items: Sequence[object], caption: str) -> Iterator[Table]:
+def _rows(items: Sequence[object], caption: str, write: Writer) -> Iterator[Table]:
     rows = [item for item in items if isinstance(item, Mapping)]
-    names = list(dict.fromkeys(str(name) for row in rows for name in row))
+    names = sorted(dict.fromkeys(str(name) for row in rows for name in row), key=_column)
     if rows and len(names) <= WIDEST and not any(_is_deep(item) for row in rows for item in row.values()):
-        cells = tuple(tuple(cell(row.get(name), name) for name in names) for row in rows)
-        yield Table(caption=caption, columns=tuple(words(name) for name in names), rows=cells)
+        cells = tuple(tuple(write.cell(row.get(name), name) for name in names) for row in rows)
+        yield Table(caption=caption, columns=tuple(write.name(name) for name in names), rows=cells)
         return
     for number, row in enumerate(rows, start=1):
-        yield from _tables(row, f"{caption} {_named(row) or number}")
+        yield from _tables(row, f"{caption} {_named(row) or number}", write)
     others = [item for item in items if not isinstance(item, Mapping)]
     if others:
         yield Table(caption=caption, columns=("Value",), rows=tuple((cell(item),) for item in others))
+
+
+NAMING = ("day", "metric", "dimension", "value", "variant", "number")
+
+
+def _column(name: str) -> int:
+    """What names a row stands before what is said of it."""
+    return NAMING.index(name) if name in NAMING else len(NAMING)
 
 
 def _named(row: Mapping[str, object]) -> str:
@@ -212,7 +321,7 @@ def cell(value: object, name: str = "") -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(cell(item, name) for item in value) or "none"
     found = to_day(value)
-    return day(found) if found else str(value)
+    return short_day(found) if found else short_days(str(value))
 
 
 def _number(value: float) -> str:

@@ -48,6 +48,21 @@
     fit();
   }
 
+  // The table of contents says which section is being read.
+  const entries = new Map([...document.querySelectorAll("nav.contents a")].map((link) => [link.hash.slice(1), link]));
+  const sections = [...entries.keys()].map((key) => document.getElementById(key)).filter(Boolean);
+  const reading = () => {
+    const read = sections.filter((one) => one.getBoundingClientRect().top < 100).pop();
+    for (const [key, link] of entries) {
+      if (read?.id === key) link.setAttribute("aria-current", "location");
+      else link.removeAttribute("aria-current");
+    }
+  };
+  if (sections.length) {
+    addEventListener("scroll", () => requestAnimationFrame(reading), { passive: true });
+    reading();
+  }
+
   const charts = [...document.querySelectorAll("figure.chart[data-spec]")];
   if (!charts.length) return;
 

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from trialflow.overview.dossier import Archive
 from trialflow.overview.finding import finding_page
 from trialflow_ui.archive import archive
+from trialflow_ui.charts import drawings
 from trialflow_ui.render import page
 
 router = APIRouter()
@@ -37,4 +38,5 @@ def finding(
         section="experiments",
         title=f"{view.name}, {view.promise.experiment.title}",
         view=view,
+        figures=[drawing for chart in view.charts for drawing in drawings(chart)],
     )

@@ -128,11 +128,16 @@ def check_name(check: str) -> str:
     return NAMES.get(check, plain(check).capitalize())
 
 
+def troubles(evidence: Evidence) -> tuple[str, ...]:
+    """What a reader should know first: every integrity check that did not pass, with its next step."""
+    found = (evidence.findings.get(check) for check in _told_here(evidence))
+    return tuple(_trouble(finding) for finding in found if finding and finding.status in _TROUBLE)
+
+
 def _verdict(evidence: Evidence) -> str:
-    here = _told_here(evidence)
-    bad = [find for check in here if (find := evidence.findings.get(check)) and find.status in _TROUBLE]
+    bad = troubles(evidence)
     if bad:
-        return "Read these first: " + " ".join(_trouble(finding) for finding in bad)
+        return "Read these first: " + " ".join(bad)
     missing = [check_name(check) for check in EXPECTED if check not in evidence.findings]
     if missing:
         return (
