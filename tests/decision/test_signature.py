@@ -129,6 +129,15 @@ def test_nothing_is_to_be_done_before_the_day_of_the_signature() -> None:
     assert "'Tidy up' is due before the day of the signature" in problem.message
 
 
+@pytest.mark.parametrize("letter", ["\u202e", "\u2066", "\x07"])
+def test_what_nobody_sees_is_refused_in_every_text(letter: str) -> None:
+    hidden = FollowUp(action=f"Tidy{letter} up", owner=f"ada{letter}")
+    bad = replace(OVERRIDE, rationale=f"It {letter}pays", owner=f"eve{letter}", follow_ups=(hidden,))
+    found = signature_problems(bad, FIRST)
+    assert [one.field for one in found] == ["rationale", "owner", "follow_ups", "follow_ups"]
+    assert all(f"U+{ord(letter):04X}" in one.message and letter not in one.value for one in found)
+
+
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     bad = replace(OVERRIDE, rationale="", signed_by="", follow_ups=(FollowUp(action="x" * 2001, owner="ada"),))
     assert [one.field for one in signature_problems(bad, date(2027, 1, 1))] == [

@@ -45,6 +45,13 @@ def test_everything_that_an_order_lacks_is_told_at_once(begun: Workspace, slug: 
     assert {problem.field for problem in refused.value.problems} == {"reason", "slug"}
 
 
+def test_a_reason_with_what_nobody_sees_is_refused(begun: Workspace) -> None:
+    with pytest.raises(PromiseError, match=r"U\+202E"):
+        order(begun, SLUG, "pause", as_of=days()[0], by="ada", reason="nobody \u202e reads this")
+    with begun.registry() as registry:
+        assert not [event for event in registry.events(SLUG) if event.kind is EventKind.PAUSED]
+
+
 def test_an_order_is_recorded_once_with_the_person_who_gave_it(begun: Workspace) -> None:
     assert order(begun, SLUG, "pause", as_of=STOPPED, by="ada", reason="A holiday.")
     assert not order(begun, SLUG, "pause", as_of=STOPPED, by="eve", reason="Another reason.")

@@ -215,6 +215,8 @@ class TestAnAmendment:
             assert registry.amendments(SLUG) == ()
 
     def test_with_a_reason_is_recorded_field_by_field_and_shown_in_the_memo(self, begun: Workspace) -> None:
+        with pytest.raises(PromiseError, match=r"reason = .*U\+202E"):
+            register(begun, offer(self.CHANGED), by="eve", today=TODAY, reason="\u202eSmaller")
         answer = register(begun, offer(self.CHANGED), by="eve", today=TODAY, reason="Smaller ones pay too.")
         assert answer.amended
         assert [(one.field, one.before, one.after) for one in answer.differences] == [

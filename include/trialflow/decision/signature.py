@@ -10,6 +10,7 @@ from typing import Any
 
 from trialflow.decision.verdict import Verdict
 from trialflow.errors import Problem
+from trialflow.spec.letters import unseen_problems
 
 TEXT_LENGTH = 2000
 """Characters of a rationale, an action or a name: a reason is read in Slack and in the memo's first lines."""
@@ -110,6 +111,7 @@ def signature_problems(signature: Signature, as_of: date) -> list[Problem]:
     texts = [("rationale", signature.rationale), ("owner", signature.owner)]
     texts += [("follow_ups", text) for one in signature.follow_ups for text in (one.action, one.owner)]
     for field, text in texts:
+        problems += unseen_problems("the sign-off", field, text)
         if len(text) > TEXT_LENGTH:
             cure = f"say it in at most {TEXT_LENGTH} characters and link to the rest"
             problems.append(_problem(field, f"{text[:40]}…", f"has {len(text)} characters", cure))

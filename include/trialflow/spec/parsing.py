@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from trialflow.errors import Problem, PromiseError
 from trialflow.spec.document import Document
 from trialflow.spec.experiment import Experiment
+from trialflow.spec.letters import unseen_on
 from trialflow.spec.mending import mend
 from trialflow.spec.metric import Metric
 from trialflow.spec.source import SOURCE_ADAPTER, MomentsSource, Source, UnitSource
@@ -80,6 +81,8 @@ def _accepted(reading: Reading[T]) -> T:
 
 
 def _read(page: Page, model: object, adapter: TypeAdapter[T]) -> Reading[T]:
+    # At the door and not in the models: what is on record is read whatever it holds.
+    page = replace(page, problems=(*page.problems, *unseen_on(page)))
     if not isinstance(page.value, Mapping):
         return Reading(model=None, problems=(*page.problems, _not_a_document(page)))
     try:

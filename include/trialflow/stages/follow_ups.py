@@ -11,6 +11,7 @@ from trialflow.errors import Problem, PromiseError
 from trialflow.memo.links import page, runbook
 from trialflow.memo.messages import ReviewLine, review
 from trialflow.registry import Event, EventKind, Registry
+from trialflow.spec.letters import unseen_problems
 from trialflow.spec.translation import did_you_mean
 from trialflow.stages.orders import slug_problems
 from trialflow.stages.telling import message
@@ -60,6 +61,7 @@ def close_follow_up(workspace: Workspace, slug: str, reference: str, *, as_of: d
     if not reason.strip():
         cure = "say what came of it; it is kept in the record"
         problems.append(Problem(where="the form", field="reason", value="empty", message="is missing", cure=cure))
+    problems += unseen_problems("the form", "reason", reason)
     with workspace.registry() as registry:
         problems += slug_problems(slug, registry.slugs())
         known = _references(registry, slug) if slug in registry.slugs() else ()

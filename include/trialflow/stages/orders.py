@@ -7,6 +7,7 @@ from datetime import date
 
 from trialflow.errors import Problem, PromiseError
 from trialflow.registry import EventKind, Registry, Stage
+from trialflow.spec.letters import unseen_problems
 from trialflow.spec.translation import did_you_mean
 from trialflow.stages.workspace import Workspace
 
@@ -36,6 +37,7 @@ def order(workspace: Workspace, slug: str, action: str, *, as_of: date, by: str,
     if action in NEEDS_REASON and not reason.strip():
         cure = "say why; it is shown in every later memo"
         problems.append(Problem(where="the form", field="reason", value="empty", message="is missing", cure=cure))
+    problems += unseen_problems("the form", "reason", reason)
     with workspace.registry() as registry:
         problems += slug_problems(slug, registry.slugs()) or _stage_problems(registry, slug, action)
         if problems:

@@ -20,6 +20,7 @@ from trialflow.spec.catalog import Catalog
 from trialflow.spec.experiment import Experiment, Policy
 from trialflow.spec.fingerprint import document, fingerprint, from_document
 from trialflow.spec.form import page_of_form
+from trialflow.spec.letters import unseen_problems
 from trialflow.spec.metric import Metric
 from trialflow.spec.parsing import parse_experiment
 from trialflow.spec.plan_document import plan_document
@@ -194,6 +195,8 @@ def register(workspace: Workspace, offer: Offer, *, by: str, today: date, reason
     with workspace.registry() as registry:
         seen = {(stored.slug, stored.version) for stored in registry.promises()}
         accepted = check(workspace, registry, offer, today=today)
+        if unclear := unseen_problems(offer.where, "reason", reason):
+            raise PromiseError(unclear)
         promise = accepted.promise
         answer = registry.register(
             document(promise),
