@@ -172,7 +172,7 @@ def legend(names: Sequence[str]) -> Spec:
 Place = tuple[bool, bool]
 """Where the name of a level stands: at the right end or at the left, above the level or below."""
 PLACES: tuple[Place, ...] = ((False, True), (True, True), (False, False), (True, False))
-NAME_WIDTH, NAME_HEIGHT = 0.35, 0.12  # of the plot, for the name of a level
+NAME_WIDTH, NAME_HEIGHT, DOT = 0.35, 0.12, 0.03  # of the plot, for the name of a level and the half of a dot
 
 
 def free_place(
@@ -186,8 +186,9 @@ def free_place(
     def crossed(place: Place) -> int:
         right, above = place
         left, bottom = (1 - NAME_WIDTH if right else 0.0), level if above else level - NAME_HEIGHT * height
+        touched = (bottom - DOT * height, bottom + (NAME_HEIGHT + DOT) * height)
         through = sum(
-            left <= at <= left + NAME_WIDTH and bottom <= value <= bottom + NAME_HEIGHT * height
+            left <= at <= left + NAME_WIDTH and touched[0] <= value <= touched[1]
             for line in lines
             for at, value in _between(line)
         )

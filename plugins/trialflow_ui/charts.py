@@ -72,7 +72,7 @@ def curve(data: Curve) -> Drawing:
         day_answers(x, day_rows(days, names, told), day_tips("Day", names, data.axis)),
     )
     rows = [(name, short_day(at), significant(value, 4)) for name, at, value in points]
-    return Drawing(title=data.title, alt=data.alt, spec=spec, columns=("", "Day", data.axis), rows=tuple(rows))
+    return Drawing(title=data.title, alt=data.alt, spec=spec, columns=("Series", "Day", data.axis), rows=tuple(rows))
 
 
 def _effect(chart: Chart) -> tuple[Drawing, ...]:

@@ -91,6 +91,12 @@ def test_effects_over_time_are_told_in_the_unit_of_their_metric() -> None:
     assert found.rows == (("2 Mar 2026", "0.21", "−0.1", "0.52"),)
 
 
+def test_units_by_variant_stand_in_one_cell_of_their_row() -> None:
+    seen = [{"dimension": "device", "value": name, "observed": {"control": 10, "v7": 12}} for name in ("phone", "web")]
+    (found,) = tables({"drill_down": seen})
+    assert found.rows == (("device", "phone", "control: 10; v7: 12"), ("device", "web", "control: 10; v7: 12"))
+
+
 def test_shares_are_percent() -> None:
     (found,) = tables({"share": 0.5, "fraction": 1.051, "alpha": 0.05})
     assert found.rows == (("share", "50%"), ("fraction", "105%"), ("alpha", "0.05"))

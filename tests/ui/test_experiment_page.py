@@ -187,6 +187,12 @@ def test_rows_of_wide_tables_can_be_read_as_cards(tmp_path: Path) -> None:
     assert all("stacked" in one for one in wide)
 
 
+def test_no_column_has_an_empty_name(tmp_path: Path) -> None:
+    registry = recorded(tmp_path, scenes.ship())
+    for text in (rendered(registry), finding_text(registry, "srm", scenes.ship().decision.as_of)):
+        assert re.search(r'<th scope="col">\s*</th>', text) is None
+
+
 def test_why_effects_are_not_shown_is_said_once(tmp_path: Path) -> None:
     text = rendered(recorded(tmp_path, scenes.broken_split()))
     assert text.count("says nothing about the treatment") == 1

@@ -68,8 +68,8 @@ class Part:
 
 LONGEST = 12  # rows that stand open
 SEVERITY = (Status.FAIL, Status.WARN, Status.NO_DATA, Status.PASS)
-JUDGED = ("Status", "The variants")
-FINE = frozenset({"pass", "not applicable", "agree"})
+JUDGED = ("Status", "The variants", "Crossed")
+FINE = frozenset({"pass", "not applicable", "agree", "no"})
 
 
 def worst(found: Iterable[Status]) -> Status | None:

@@ -33,6 +33,7 @@ from trialflow.spec.promise import Promise
 
 COMPARISONS = "comparisons"
 SMALLEST = 1e-4  # below it a number is written with its power of ten
+FEW = 4  # values by name in one cell: units by variant
 WIDEST = 12  # columns of a table; a row of more fields is told field by field
 TELLING = EFFECTS | {"information"}  # its forecast speaks of the effect so far
 HIDDEN = "Not shown: under a broken split or an invalid verdict, a difference between the variants says nothing."
@@ -268,14 +269,14 @@ def _joined(maps: Mapping[str, object], caption: str, write: Writer) -> Table:
 
 def _rows(items: Sequence[object], caption: str, write: Writer) -> Iterator[Table]:
     rows = [item for item in items if isinstance(item, Mapping)]
+    others = [item for item in items if not isinstance(item, Mapping)]
     names = sorted(dict.fromkeys(str(name) for row in rows for name in row), key=_column)
-    if rows and len(names) <= WIDEST and not any(_is_deep(item) for row in rows for item in row.values()):
+    if rows and len(names) <= WIDEST and all(_fits(item) for row in rows for item in row.values()):
         cells = tuple(tuple(write.cell(row.get(name), name) for name in names) for row in rows)
         yield Table(caption=caption, columns=tuple(write.name(name) for name in names), rows=cells)
-        return
-    for number, row in enumerate(rows, start=1):
-        yield from _tables(row, f"{caption} {_named(row) or number}", write)
-    others = [item for item in items if not isinstance(item, Mapping)]
+    else:
+        for number, row in enumerate(rows, start=1):
+            yield from _tables(row, f"{caption} {_named(row) or number}", write)
     if others:
         yield Table(caption=caption, columns=("Value",), rows=tuple((cell(item),) for item in others))
 
@@ -290,6 +291,12 @@ def _column(name: str) -> int:
 
 def _named(row: Mapping[str, object]) -> str:
     return " ".join(str(row[name]) for name in ("metric", "variant", "day") if isinstance(row.get(name), str))
+
+
+def _fits(value: object) -> bool:
+    """Whether a value, or a few named ones, have place in one cell."""
+    few = isinstance(value, Mapping) and len(value) <= FEW and not any(_is_deep(item) for item in value.values())
+    return few or not _is_deep(value)
 
 
 def _is_deep(value: object) -> bool:
