@@ -97,6 +97,16 @@ def test_units_by_variant_stand_in_one_cell_of_their_row() -> None:
     assert found.rows == (("device", "phone", "control: 10; v7: 12"), ("device", "web", "control: 10; v7: 12"))
 
 
+def test_a_row_about_one_metric_is_told_in_its_unit() -> None:
+    rows = [
+        {"metric": "conversion", "minimum_effect": 0.001, "units_per_variant": 10},
+        {"metric": "latency", "resolvable": 3.0},
+    ]
+    (found,) = tables({"metrics": rows})
+    assert found.rows[0][:2] == ("conversion", "0.1 percentage points")
+    assert found.rows[1][-1] == "3 ms"
+
+
 def test_shares_are_percent() -> None:
     (found,) = tables({"share": 0.5, "fraction": 1.051, "alpha": 0.05})
     assert found.rows == (("share", "50%"), ("fraction", "105%"), ("alpha", "0.05"))

@@ -140,9 +140,12 @@ def evidence_tables(promise: Promise, finding: Finding) -> tuple[Table, ...]:
 class Writer:
     """How the fields of one finding's evidence are written.
 
-    `effects` are fields in the unit of `scale`, `shares` are fields between 0 and 1.
+    `effects` are fields in the unit of `scale`, `shares` are fields between 0 and 1; `own` are fields of a row in the unit
+    of the metric that the row names.
     """
 
+    promise: Promise
+    own: frozenset[str] = frozenset()
     units: Mapping[str, str] = field(default_factory=lambda: UNITS)
     effects: frozenset[str] = frozenset()
     shares: frozenset[str] = frozenset()
@@ -152,6 +155,16 @@ class Writer:
         """The field in words, with its unit where the values say none."""
         unit = self.scale.effect_unit if self.scale and name in self.effects else self.units.get(str(name))
         return f"{words(name)} ({unit})" if unit else words(name)
+
+    def row(self, row: Mapping[str, object], names: Sequence[str]) -> tuple[str, ...]:
+        """The fields of a row; numbers in the unit of its own metric say which that is."""
+        how = scale(self.promise, str(row["metric"])) if row.get("metric") in self.promise.metrics else None
+        return tuple(
+            f"{_number(value * how.factor)} {how.effect_unit}"
+            if how and name in self.own and (value := real(row.get(name))) is not None
+            else self.cell(row.get(name), name)
+            for name in names
+        )
 
     def cell(self, value: object, name: str = "") -> str:
         """The value as text."""
@@ -187,6 +200,7 @@ SHARES = frozenset(
         *("conditional_power", "conditional_power_planned", "largest_share_difference", "imbalance"),
     }
 )
+OWN = frozenset({"baseline_mean", "baseline_std_dev", "minimum_effect", "resolvable"})
 IN_THE_METRIC = ("effects", "novelty", "day_to_day", "adjustment")
 """Checks about one metric whose numbers stand in its unit."""
 
@@ -194,9 +208,10 @@ IN_THE_METRIC = ("effects", "novelty", "day_to_day", "adjustment")
 def _writer(promise: Promise, finding: Finding) -> Writer:
     if finding.check in IN_THE_METRIC:
         metric = str(finding.evidence.get("metric") or promise.experiment.metrics.primary.metric)
-        return Writer(effects=EFFECT, shares=SHARES, scale=scale(promise, metric))
+        return Writer(promise=promise, effects=EFFECT, shares=SHARES, scale=scale(promise, metric))
     units = {**UNITS, **UNITS_OF.get(finding.check, {})}
-    return Writer(units=units, shares=SHARES | ({"rate", "lower", "upper"} if finding.check == "aa" else frozenset()))
+    shares = SHARES | ({"rate", "lower", "upper"} if finding.check == "aa" else frozenset())
+    return Writer(promise=promise, units=units, shares=shares, own=OWN)
 
 
 def _comparisons(promise: Promise, rows: Sequence[Comparison]) -> Table:
@@ -272,7 +287,7 @@ def _rows(items: Sequence[object], caption: str, write: Writer) -> Iterator[Tabl
     others = [item for item in items if not isinstance(item, Mapping)]
     names = sorted(dict.fromkeys(str(name) for row in rows for name in row), key=_column)
     if rows and len(names) <= WIDEST and all(_fits(item) for row in rows for item in row.values()):
-        cells = tuple(tuple(write.cell(row.get(name), name) for name in names) for row in rows)
+        cells = tuple(write.row(row, names) for row in rows)
         yield Table(caption=caption, columns=tuple(write.name(name) for name in names), rows=cells)
     else:
         for number, row in enumerate(rows, start=1):
