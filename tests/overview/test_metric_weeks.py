@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,7 @@ def test_a_week_is_that_of_a_query_written_by_hand(small_shop: Workspace) -> Non
 def test_weeks_follow_each_other_and_empty_ones_have_no_number(small_shop: Workspace) -> None:
     found = read(small_shop)
     assert len(found.weeks) == WEEKS
-    assert all(
-        later.first - one.last == timedelta(days=1) for one, later in zip(found.weeks, found.weeks[1:], strict=False)
-    )
+    assert all(later.first - one.last == timedelta(days=1) for one, later in pairwise(found.weeks))
     assert (found.weeks[0].units, found.weeks[0].mean) == (0, None)
     assert next(reversed(list(rows(found))))[2] == "no number"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import yaml
 
 from tests.stages.worlds import FIRST, fill, merged, promise, shop, world
 from trialflow.overview import plan_words
-from trialflow.overview.plan_form import PlanForm, number
 from trialflow.overview.plan_faults import by_field
+from trialflow.overview.plan_form import PlanForm, number
 from trialflow.overview.plan_history import Recorded, recorded
 from trialflow.overview.planning import Plannable, Planned, planned
 from trialflow.overview.reader import reader
@@ -66,6 +67,7 @@ def registered(workspace: Workspace, plan: Plannable) -> Accepted:
         {"policy": "always_valid"},
         {"effect": "0.4", "scale": "absolute", "treatments": "2", "control": "50%", "power": "0.9", "alpha": "0.1"},
         {"cuped": "cuped", "weeks": "3"},
+        {"audience": "Visitors who search", "share": "100%"},
         {"mean": "2", "std_dev": "3"},
         {**SEQUENTIAL, "looks": "14, 21", "treatments": "3"},
     ],
@@ -106,6 +108,19 @@ def test_the_curve_goes_through_the_finding_of_the_plan(small_shop: Workspace) -
     assert here.chance == plan.chance
     effects = [one.effect for one in plan.curve]
     assert effects == sorted(effects, reverse=True)
+
+
+@pytest.mark.parametrize(("policy", "first"), [("fixed", 1), ("group_sequential", 2)])
+def test_the_curve_tells_every_week_where_that_is_cheap(small_shop: Workspace, policy: str, first: int) -> None:
+    plan = result(small_shop, **ASKED | BY_HAND, policy=policy)
+    assert [one.weeks for one in plan.curve] == list(range(first, 13))
+
+
+def test_the_curve_takes_even_steps_through_the_plan_where_points_are_dear(small_shop: Workspace) -> None:
+    plan = result(small_shop, **ASKED | BY_HAND, policy="always_valid", weeks="9")
+    weeks = [one.weeks for one in plan.curve]
+    assert plan.weeks in weeks
+    assert len({later - one for one, later in pairwise(weeks)}) == 1
 
 
 def test_units_are_those_of_the_textbook(small_shop: Workspace) -> None:

@@ -18,6 +18,7 @@ from trialflow_ui.render import ASSETS, environment
 PAGE = {"Accept": "text/html"}
 ASKED = {"metric": "views_3d", "effect": "20%", "basis": "hand", "mean": "2", "std_dev": "3", "traffic": "300"}
 GUARDED = ASKED | {"guardrail_1": "complained_1d", "margin_1": "0.03", "margin_scale_1": "absolute"}
+BY_HAND_1 = {"mean_1": "0.05", "std_dev_1": "0.22", "weeks": "3"}
 AHEAD = {"calendar": {"first_day": "2999-01-07", "last_day": "2999-01-20"}}
 BASELINES = {name: {"mean": 2.0, "std_dev": 1.0} for name in ("views_3d", "complained_1d", "revenue_3d")}
 
@@ -47,6 +48,22 @@ class Read(HTMLParser):
     def handle_data(self, data):
         if self._within:
             self.yaml += data
+
+
+class Folds(HTMLParser):
+    """The folded parts of the form, open or not, and the names of its fields in their order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.opened, self.names = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag == "details" and given.get("class") == "fold":
+            self.opened.append("open" in given)
+        if tag in ("input", "select") and "name" in given:
+            self.names.append(given["name"])
 
 
 def bytes_of(workspace: Workspace) -> dict[Path, str]:
@@ -108,7 +125,7 @@ def test_the_promise_of_a_plan_waits_for_its_words(visit, shown):
     assert written["metrics"]["primary"] == {"metric": "views_3d", "minimum_effect": {"relative": 0.2}}
     assert written["baselines"]["views_3d"] == {"mean": 2, "std_dev": 3}
     assert written["hypothesis"] == ""
-    assert read.forms == [("post", "/trialflow/plan/check")]
+    assert [(method, action.partition("?")[0]) for method, action in read.forms] == [("post", "/trialflow/plan/check")]
 
 
 def test_readers_see_the_promise_and_are_offered_nothing_to_do(visit, shown):
@@ -145,6 +162,84 @@ def test_only_those_who_may_register_may_check(visit, shown):
         answer = visit(role).post("/plan/check", data={"yaml": free_promise()})
         assert answer.status_code == status
         assert "registered" not in answer.text
+
+
+def test_words_from_the_fields_are_written_into_the_text(visit, shown):
+    sent = {"yaml": free_promise(title=""), "word_title": "A: better #1", "was_word_title": ""}
+    answer = visit("admin").post("/plan/check", data=sent, headers=PAGE)
+    assert yaml.safe_load(Read(answer.text).yaml)["title"] == "A: better #1"
+    assert "This promise can be registered" in answer.text
+
+
+def test_a_field_as_it_was_shown_yields_to_the_text(visit, shown):
+    sent = {"yaml": free_promise(title="By hand"), "word_title": "As shown", "was_word_title": "As shown"}
+    answer = visit("admin").post("/plan/check", data=sent, headers=PAGE)
+    assert yaml.safe_load(Read(answer.text).yaml)["title"] == "By hand"
+    assert 'value="By hand"' in answer.text
+
+
+def test_words_that_are_wrong_are_told_beside_their_fields(visit, shown):
+    answer = visit("admin").post("/plan/check", data={"yaml": free_promise(owner="", unit="")}, headers=PAGE)
+    read = Read(answer.text)
+    assert {"word_owner", "word_unit"} <= set(read.described)
+    assert set(read.described.values()) <= read.ids
+    assert 'href="#word_owner"' in answer.text
+
+
+def test_words_never_become_a_part_of_the_page(visit, shown):
+    sent = {"yaml": free_promise()} | {f"word_{name}": hostile(name) for name in ("slug", "title", "owner", "layer")}
+    answer = visit("admin").post("/plan/check", params={"audience": hostile("audience")}, data=sent, headers=PAGE)
+    assert answer.status_code == 200
+    assert f"<{TAG}" not in answer.text
+
+
+def test_words_that_repeat_are_offered_from_the_record(visit, shown):
+    answer = visit("admin").get("/plan/register", params=GUARDED, headers=PAGE)
+    assert 'list="offers-word_layer"' in answer.text
+    assert '<option value="ranking">' in answer.text
+
+
+def test_a_checked_page_leads_back_to_its_plan(visit, shown):
+    answer = visit("admin").post("/plan/check", params=ASKED, data={"yaml": free_promise()}, headers=PAGE)
+    assert "/trialflow/plan/?metric=views_3d" in answer.text
+    again = visit("admin").get("/plan/check", params=ASKED, headers=PAGE)
+    assert again.headers["location"].startswith("/trialflow/plan/register?metric=views_3d")
+
+
+def test_what_is_not_feasible_stands_before_the_numbers_and_asks_twice(visit, shown):
+    text = visit("admin").get("/plan/", params=GUARDED | {"margin_1": "0.001", **BY_HAND_1}, headers=PAGE).text
+    assert text.index("Not feasible as it is") < text.index("Units in all")
+    assert 'class="button quiet"' in text
+    assert "Register it nevertheless" in text
+    assert 'class="button"' not in text
+    sound = visit("admin").get("/plan/", params=GUARDED | BY_HAND_1, headers=PAGE).text
+    assert "Not feasible" not in sound
+    assert "Register this" in sound
+
+
+def test_the_form_begins_with_what_matters_and_opens_what_was_typed(visit, shown):
+    viewer = visit("viewer")
+    blank = Folds(viewer.get("/plan/", headers=PAGE).text)
+    assert blank.opened == [False] * 4
+    assert blank.names[:5] == ["metric", "effect", "scale", "audience", "policy"]
+    typed = viewer.get("/plan/", params={"metric": "views_3d", "weeks": "3"}, headers=PAGE)
+    assert Folds(typed.text).opened == [False, False, True, False]
+    wrong = viewer.get("/plan/", params=ASKED | {"alpha": "7", "margin_2": "x", "guardrail_2": "no"}, headers=PAGE)
+    assert Folds(wrong.text).opened == [True, True, False, True]
+    assert '<a href="#alpha">Alpha</a>' in wrong.text
+
+
+def test_an_audience_is_planned_for_and_kept_in_the_promise(visit, shown):
+    asked = GUARDED | {"audience": "Visitors who search"}
+    assert "audience: Visitors who search" in visit("viewer").get("/plan/", params=asked, headers=PAGE).text
+    read = Read(visit("admin").get("/plan/register", params=asked, headers=PAGE).text)
+    assert yaml.safe_load(read.yaml)["audience"] == "Visitors who search"
+
+
+def test_segments_on_record_may_stand_for_the_audience(visit, shown):
+    text = visit("viewer").get("/plan/", headers=PAGE).text
+    assert '<option value="device=mobile">device: mobile</option>' in text
+    assert "device=segment" not in text  # its value holds quotes
 
 
 def test_a_check_of_a_hostile_text_escapes_it(visit, shown):

@@ -52,7 +52,7 @@ def _unproven(plan: Plannable, guard: Protection) -> Concern:
         f"that takes {whole(guard.total or 0)} units, and about {whole(plan.promise.plan.expected_units or 0)} come. "
         "Without it there is no SHIP."
     )
-    return Concern(text=text, ways=(*_longer(weeks_to(plan, guard.by)), *_wider(guard, scale)))
+    return Concern(text=text, ways=(*_longer(weeks_to(plan, guard.by) or MOST_WEEKS + 1), *_wider(guard, scale)))
 
 
 def _longer(weeks: int | None) -> Iterator[Way]:

@@ -144,9 +144,10 @@ def check_promise(
 
 
 @router.get("/plan/check")
-def checked_before() -> Response:
+def checked_before(request: Request) -> Response:
     """Airflow's frame loads an address again that was posted to: then there is nothing to check."""
-    return RedirectResponse(f"{PREFIX}/plan/register", status_code=303)
+    back = urlencode(_query(request))
+    return RedirectResponse(f"{PREFIX}/plan/register{f'?{back}' if back else ''}", status_code=303)
 
 
 def _promise_page(
