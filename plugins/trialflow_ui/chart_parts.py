@@ -116,7 +116,7 @@ def day_tips(about: str, names: Sequence[str], axis: str) -> list[Spec]:
 
 def by_width(pixels: int) -> Spec:
     """So many pixels for each tick."""
-    return {"expr": f"clamp(floor(width / {pixels}), 2, 9)"}
+    return {"expr": f"clamp(floor(width / {pixels}), 3, 9)"}
 
 
 def day_axis(days: Sequence[date]) -> Spec:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from trialflow.memo.words import MONTHS, day, percent
-from trialflow.overview.catalog import BaselineSeen, Health
+from trialflow.memo.words import MONTHS, percent, short_day
+from trialflow.overview.catalog import Health
 from trialflow.overview.portfolio import Month, Outcome, VerdictRow
 from trialflow.overview.returns import Returned, Sum
 from trialflow_ui.chart_parts import NAME_AXIS, by_width, heights, legend, row_answers, wrapped
@@ -217,58 +217,37 @@ def _zero(at: float = 0.0) -> Spec:
     }
 
 
-def baselines(rows: Iterable[BaselineSeen]) -> Spec | None:
-    """The measured means by day of registration; None for fewer than two days."""
-    values = [
-        {"day": row.brief.as_of.isoformat(), "mean": row.shown_mean, "experiment": row.slug, "shown": row.mean}
-        for row in rows
-        if row.measured and row.brief
-    ]
-    if len({value["day"] for value in values}) < 2:
-        return None
-    return {
-        "$schema": SCHEMA,
-        "height": 180,
-        "data": {"values": values},
-        "mark": {"type": "line", "point": {"filled": True, "size": 70}, "color": "@mark"},
-        "encoding": {
-            "x": {"field": "day", "type": "temporal", "title": None},
-            "y": {"field": "mean", "type": "quantitative", "scale": {"zero": False}, "title": "mean before the start"},
-            "tooltip": [
-                {"field": "experiment"},
-                {"field": "day", "type": "temporal"},
-                {"field": "shown", "title": "mean"},
-            ],
-        },
-    }
-
-
 def health(rows: Iterable[Health]) -> Spec | None:
     """Rejection rates of A/A validations with their intervals against the promised alpha; None without one."""
     known = [row for row in rows if row.splits]
     values = [
         {
-            "experiment": row.slug,
+            "experiment": wrapped(row.slug),
+            "slug": row.slug,
             "rate": row.rate,
             "lower": row.lower,
             "upper": row.upper,
-            "shown": f"{percent(row.rate)} ({percent(row.lower)} to {percent(row.upper)}), {day(row.brief.as_of)}",
+            "shown": f"{percent(row.rate)} ({percent(row.lower)} to {percent(row.upper)})",
+            "day": short_day(row.brief.as_of),
         }
         for row in known
     ]
     if not values:
         return None
+    y: Spec = {"field": "experiment", "type": "nominal", "title": None, "sort": None, "axis": NAME_AXIS}
+    tips = [
+        {"field": "slug", "title": "Experiment"},
+        {"field": "shown", "title": "Rejected"},
+        {"field": "day", "title": "As of"},
+    ]
     return {
         "$schema": SCHEMA,
-        "height": 26 * len(values),
         "data": {"values": values},
-        "encoding": {
-            "y": {"field": "experiment", "type": "nominal", "title": None, "sort": None},
-            "color": {"value": "@mark"},
-            "tooltip": [{"field": "experiment"}, {"field": "shown", "title": "rejected"}],
-        },
+        "encoding": {"y": y, "color": {"value": "@mark"}},
         "layer": [
             *(_zero(alpha) for alpha in sorted({row.alpha for row in known})),
             *_intervals("share rejected", "rate", "%"),
+            _row_answers(y, tips, values),
         ],
+        **heights([str(row["experiment"]) for row in values]),
     }

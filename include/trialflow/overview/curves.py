@@ -12,7 +12,7 @@ from trialflow.memo.evidence import Evidence, real, to_day
 from trialflow.memo.memo import EffectOverTime, Lifetime
 from trialflow.memo.sections.effect import primary_comparisons
 from trialflow.memo.sections.looks import look_days_taken
-from trialflow.memo.words import day, fixed, percent
+from trialflow.memo.words import fixed, percent, short_day
 from trialflow.overview.dossier import Dossier
 from trialflow.registry.overview import FindingKey
 from trialflow.spec.experiment import Policy
@@ -62,7 +62,7 @@ def share_curves(dossier: Dossier) -> tuple[Curve, ...]:
         Curve(
             key="shares",
             title=title,
-            alt=f"{title}: on {day(known[-1][0])} {ends}.",
+            alt=f"{title}: on {short_day(known[-1][0])} {ends}.",
             axis="Share of units (%)",
             lines=lines,
         ),
@@ -93,7 +93,7 @@ def information_curve(dossier: Dossier, *, extended: bool = False) -> Curve | No
     return Curve(
         key="information",
         title="Information reached, by day",
-        alt=f"Information reached by day: {percent(last / 100, 0)} of what was planned on {day(last_day)}.",
+        alt=f"Information reached by day: {percent(last / 100, 0)} of what was planned on {short_day(last_day)}.",
         axis="Of the planned information (%)",
         lines=(Line(name="information", days=tuple(at for at, _ in known), values=tuple(value for _, value in known)),),
         levels=((100.0, "planned"),),
@@ -127,7 +127,7 @@ def planned_power_curve(dossier: Dossier) -> Curve | None:
     return Curve(
         key="planned-power",
         title="Power that was planned, by the day of the look",
-        alt=f"Planned power by day: {percent(known[-1][1] / 100, 0)} on {day(known[-1][0])}.",
+        alt=f"Planned power by day: {percent(known[-1][1] / 100, 0)} on {short_day(known[-1][0])}.",
         axis="Power (%)",
         lines=(
             Line(name="planned power", days=tuple(at for at, _ in known), values=tuple(value for _, value in known)),

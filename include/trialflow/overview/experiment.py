@@ -16,7 +16,7 @@ from trialflow.memo.sections.looks import power_section
 from trialflow.memo.sections.metrics import metrics_section, segments_section
 from trialflow.memo.sections.record import Order, deviations_section
 from trialflow.memo.sections.verdict import verdict_text
-from trialflow.memo.words import day
+from trialflow.memo.words import short_day
 from trialflow.overview.brief import Brief, brief
 from trialflow.overview.curves import Curve, band_note, information_curve, planned_power_curve, share_curves
 from trialflow.overview.days import short_days, with_short_days
@@ -264,7 +264,7 @@ def _nothing_yet(promise: Promise, life: Life) -> str:
     if life.stage is Stage.BLOCKED:
         return "It does not run, so nothing is measured: see what is asked for above."
     if life.stage in (Stage.REGISTERED, Stage.VALIDATED):
-        return f"It has not started: the first numbers come when {day(first)} is complete."
+        return f"It has not started: the first numbers come when {short_day(first)} is complete."
     return "No day has been looked at yet: daily_monitoring brings the first numbers when a day is complete."
 
 

@@ -13,7 +13,7 @@ from trialflow.memo.evidence import real, to_day
 from trialflow.memo.sections.integrity import check_name
 from trialflow.memo.sections.looks import PURPOSE, latest
 from trialflow.memo.sections.verdict import verdict_text
-from trialflow.memo.words import day, fixed, percent
+from trialflow.memo.words import fixed, percent, short_day
 from trialflow.overview.dossier import Dossier
 from trialflow.registry import Event, EventKind
 from trialflow.spec.look import Look, LookPurpose
@@ -48,7 +48,7 @@ FIRST_REASONS = 2  # of a decision; all stand on top of the page and in the memo
 TOLD: Mapping[str, Callable[[Any], str]] = {
     "verdict": str,
     "share": lambda share: f"{percent(real(share) or 0.0)} of the audience",
-    "day": lambda told: f"from {day(found)}" if (found := to_day(told)) else str(told),
+    "day": lambda told: f"from {short_day(found)}" if (found := to_day(told)) else str(told),
     "why": str,
     "reason": str,
     "rationale": str,

@@ -8,7 +8,7 @@ from datetime import date
 
 from trialflow.checks.finding import Finding
 from trialflow.memo.evidence import to_day
-from trialflow.memo.words import day, percent
+from trialflow.memo.words import percent, short_day
 from trialflow.overview.brief import Brief, brief
 from trialflow.overview.curves import Curve, Line
 from trialflow.registry import Event, EventKind, since_reopening
@@ -81,7 +81,7 @@ def _curve(moved: Sequence[Event], newest: Mapping[str, Finding]) -> Curve | Non
     return Curve(
         key="rollout",
         title="Share of the audience that gets the winner",
-        alt=f"Share of the audience that gets the winner: {percent(values[-1] / 100)} on {day(days[-1])}.",
+        alt=f"Share of the audience that gets the winner: {percent(values[-1] / 100)} on {short_day(days[-1])}.",
         axis="Share of the audience (%)",
         lines=(Line(name="share", days=days, values=values),),
         stepped=True,
