@@ -242,6 +242,8 @@ class TestAFaultyForm:
             ({"traffic": "nan"}, "traffic"),
             ({"looks": "7, seven", **SEQUENTIAL}, "looks"),
             ({"looks": "3", **SEQUENTIAL}, "looks"),
+            ({"looks": "365", **SEQUENTIAL}, "looks"),
+            ({"looks": "9" * 200, **SEQUENTIAL}, "looks"),
             ({"mean": "5"}, "std_dev"),
         ],
     )

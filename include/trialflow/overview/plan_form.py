@@ -195,7 +195,7 @@ def draft(form: PlanForm, *, today: date) -> Draft:
         first_day=first_day,
         through=through,
         weeks=_whole(form.weeks, "weeks", 1, MOST_WEEKS, faults),
-        looks=tuple(number(part) for part in form.looks.replace(",", " ").split()) or None,
+        looks=_looks(form.looks, faults),
         treatments=treatments,
         control=control or 1.0 / (treatments + 1),
         traffic=_bounded(form.traffic, "traffic", (0.0, MOST_UNITS_A_DAY), "give new units a day, as in 1200", faults),
@@ -204,6 +204,17 @@ def draft(form: PlanForm, *, today: date) -> Draft:
         share=_share(form.share, faults),
         faults=tuple(faults),
     )
+
+
+def _looks(text: str, faults: list[Problem]) -> tuple[Any, ...] | None:
+    """Days of interim looks; what is no number is left to the promise's own reader."""
+    found = tuple(number(part) for part in text.replace(",", " ").split())
+    late = [look for look in found if isinstance(look, int) and look > WEEK * MOST_WEEKS]
+    if late:
+        cure = f"give days of the calendar, at most {WEEK * MOST_WEEKS}"
+        faults.append(fault("looks", text, f"lies beyond {MOST_WEEKS} weeks", cure))
+        return None
+    return found or None
 
 
 def _share(text: str, faults: list[Problem]) -> float | None:
