@@ -99,11 +99,11 @@ def test_units_by_variant_stand_in_one_cell_of_their_row() -> None:
 
 def test_a_row_about_one_metric_is_told_in_its_unit() -> None:
     rows = [
-        {"metric": "conversion", "minimum_effect": 0.001, "units_per_variant": 10},
+        {"metric": "conversion", "baseline_mean": 0.25, "minimum_effect": 0.001, "units_per_variant": 10},
         {"metric": "latency", "resolvable": 3.0},
     ]
     (found,) = tables({"metrics": rows})
-    assert found.rows[0][:2] == ("conversion", "0.1 percentage points")
+    assert found.rows[0][:3] == ("conversion", "25%", "0.1 percentage points")
     assert found.rows[1][-1] == "3 ms"
 
 

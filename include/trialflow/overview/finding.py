@@ -160,7 +160,7 @@ class Writer:
         """The fields of a row; numbers in the unit of its own metric say which that is."""
         how = scale(self.promise, str(row["metric"])) if row.get("metric") in self.promise.metrics else None
         return tuple(
-            f"{_number(value * how.factor)} {how.effect_unit}"
+            f"{_number(value * how.factor)}{how.value_suffix if name in LEVELS else f' {how.effect_unit}'}"
             if how and name in self.own and (value := real(row.get(name))) is not None
             else self.cell(row.get(name), name)
             for name in names
@@ -200,7 +200,8 @@ SHARES = frozenset(
         *("conditional_power", "conditional_power_planned", "largest_share_difference", "imbalance"),
     }
 )
-OWN = frozenset({"baseline_mean", "baseline_std_dev", "minimum_effect", "resolvable"})
+LEVELS = frozenset({"baseline_mean"})
+OWN = frozenset({*LEVELS, "baseline_std_dev", "minimum_effect", "resolvable"})
 IN_THE_METRIC = ("effects", "novelty", "day_to_day", "adjustment")
 """Checks about one metric whose numbers stand in its unit."""
 
