@@ -104,6 +104,7 @@
   document.body.append(tip);
   // Values that a row does not have are no lines. What a finger asked for stays until it asks elsewhere.
   let touched = false;
+  let shownAt = 0;
   const tooltip = (_handler, event, _item, value) => {
     const lines = value && typeof value === "object" ? Object.entries(value) : value ? [["", value]] : [];
     const text = lines.filter(([, v]) => v !== "" && v != null && v !== "null" && v !== "undefined")
@@ -112,6 +113,7 @@
     tip.hidden = !text;
     if (!text) return;
     tip.textContent = text;
+    shownAt = scrollY;
     const right = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
     tip.style.setProperty("left", `${Math.max(right, 8)}px`);
     tip.style.setProperty("top", `${Math.max(event.clientY - tip.offsetHeight - 10, 8)}px`);
@@ -126,7 +128,11 @@
       mark.dispatchEvent(new PointerEvent(type, { bubbles: true, clientX, clientY, pointerType: "touch" }));
     touched = !tip.hidden;
   });
-  addEventListener("scroll", () => { if (!touched) tip.hidden = true; }, { passive: true });
+  addEventListener("scroll", () => {
+    if (Math.abs(scrollY - shownAt) < 8) return;
+    touched = false;
+    tip.hidden = true;
+  }, { passive: true });
 
   const narrowed = new Map();
   const isNarrow = (figure) => figure.querySelector(".plot").clientWidth < NARROW;
