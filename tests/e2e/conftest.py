@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.e2e.browser import chromium
 from tests.e2e.record import ASKED_ON, TO_SIGN, prepare
 from tests.e2e.ui import PATIENCE, log_in
-from trialflow.local.environment import free_port, site
+from trialflow.local.environment import USER, free_port, site, variables
 from trialflow.local.runs import SIGN, SIGNING, Runs, wait_until
 from trialflow.local.standalone import Standalone
 from trialflow.stages.workspace import Workspace
@@ -23,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".trialflow-e2e"
 PICTURES = HOME / "pictures"
 FOR_README = {"experiments-light": "experiments.png", "experiment-light": "experiment.png"}
+READER = "reader"
 START_S, PARK_S = 600.0, 600.0
 
 THEMES = ("light", "dark")
@@ -50,7 +53,7 @@ def airflow(workspace: Workspace) -> Iterator[Standalone]:
     wanted = os.environ.get("TRIALFLOW_E2E_PORT") or str(free_port(0))
     running = Standalone(site(workspace, {"TRIALFLOW_PORT": wanted}), paused=True, say=say)
     say(f"Airflow on port {running.place.port}")
-    with running:
+    with pytest.MonkeyPatch.context() as patched, running_with_a_reader(running, patched):
         running.wait_until_healthy(START_S)
         runs = Runs(running.rest)
         wait_until(lambda: not runs.missing_dags(), lambda: None, timeout=START_S, what="reading the DAGs")
@@ -65,6 +68,18 @@ def airflow(workspace: Workspace) -> Iterator[Standalone]:
         yield running
 
 
+@contextmanager
+def running_with_a_reader(running: Standalone, patched: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start it with a second user, who may only read; Airflow makes up the password."""
+
+    def with_reader(*given, **how) -> dict[str, str]:
+        return variables(*given, **how) | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin,{READER}:viewer"}
+
+    patched.setattr("trialflow.local.standalone.variables", with_reader)
+    with running:
+        yield
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
@@ -75,26 +90,36 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def login(airflow: Standalone, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a browser keeps of a login."""
-    kept = tmp_path_factory.mktemp("login") / "state.json"
-    context = browser.new_context(base_url=airflow.place.url)
-    context.set_default_timeout(PATIENCE)
-    log_in(context.new_page(), airflow.place.password)
-    context.storage_state(path=kept)
-    context.close()
-    return kept
+def login(airflow: Standalone, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """What a browser keeps of a person's login."""
+    folder = tmp_path_factory.mktemp("login")
+
+    def of(name: str) -> Path:
+        kept = folder / f"{name}.json"
+        if not kept.exists():
+            context = browser.new_context(base_url=airflow.place.url)
+            context.set_default_timeout(PATIENCE)
+            log_in(context.new_page(), json.loads(airflow.place.passwords.read_text())[name], name=name)
+            context.storage_state(path=kept)
+            context.close()
+        return kept
+
+    return of
 
 
 @pytest.fixture
-def window(airflow: Standalone, browser: Browser, login: Path) -> Iterator[Callable[..., Page]]:
+def window(airflow: Standalone, browser: Browser, login: Callable[[str], Path]) -> Iterator[Callable[..., Page]]:
     """Open a page of Airflow in a theme and a size; what its scripts complain of fails the test."""
     opened: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_window(path: str, *, theme: str = "light", size: dict[str, int] = LAPTOP) -> Page:
+    def open_window(path: str, *, theme: str = "light", size: dict[str, int] = LAPTOP, user: str = USER) -> Page:
         context = browser.new_context(
-            base_url=airflow.place.url, storage_state=login, viewport=size, color_scheme=theme, reduced_motion="reduce"
+            base_url=airflow.place.url,
+            storage_state=login(user),
+            viewport=size,
+            color_scheme=theme,
+            reduced_motion="reduce",
         )
         opened.append(context)
         context.set_default_timeout(PATIENCE)

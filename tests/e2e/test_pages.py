@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import PHONE, THEMES
+from tests.e2e.conftest import PHONE, READER, THEMES
 from tests.e2e.record import ASKED_ON, BROKEN, DAYS, HARMED, SHOWN, TO_SIGN
-from tests.e2e.ui import INSIDE, drawn, frame, inner, overflow, violations
+from tests.e2e.ui import INSIDE, cut_off, drawn, frame, inner, overflow, violations
 from trialflow.local.runs import SIGN, SIGNING, Runs, wait_until
 from trialflow_ui.render import NAVIGATION
 
 SHOWN_ON = DAYS[SHOWN]
-
+PLANNED = "/plan/?metric=shop_conversion_3d&effect=10%25&guardrail_1=shop_errors_1d&margin_1=20%25"
 
 PAGES = (
     "/experiments/",
@@ -25,8 +26,12 @@ PAGES = (
     "/layers/",
     "/portfolio/",
     "/plan/",
+    PLANNED,
     "/metrics/",
+    "/metrics/gross_conversion",
 )
+FITTED = tuple(one for one in PAGES if one not in (PLANNED, "/portfolio/"))
+"""Pages whose tables show everything on a phone."""
 
 
 def test_the_entry_in_airflows_navigation_leads_to_the_list_and_from_there_to_every_page(window, picture):
@@ -119,13 +124,70 @@ def test_a_phone_needs_no_scrolling_to_the_side(window, picture, address):
     drawn(page)
     picture(page)
     assert overflow(page) <= 0
+    if address in FITTED:
+        assert cut_off(page) == []
+
+
+def test_on_a_phone_what_matters_of_a_row_lies_inside_the_window(window):
+    page = window(f"{INSIDE}/experiments/", size=PHONE)
+    row = frame(page).locator("tr", has_text=SHOWN)
+    cells = {name: row.locator(f"td[data-name='{name}']") for name in ("Stage", "Effect", "Guardrails", "Next step")}
+    for cell in [*cells.values(), row.get_by_role("link").first, cells["Effect"].locator("svg")]:
+        box = cell.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["width"]
+
+
+def test_a_filled_plan_tells_its_units_and_leads_to_the_promise(window, picture):
+    page = window(f"{INSIDE}{PLANNED}")
+    drawn(page)
+    expect(frame(page).locator("#result")).to_contain_text("shop_conversion_3d")
+    expect(frame(page).locator("figure.chart[data-drawn=yes]")).to_have_count(2)
+    picture(page)
+    frame(page).locator("a.button[href*='/plan/register']").click()
+    expect(frame(page).get_by_label("The promise as YAML")).to_have_value(re.compile("metric: shop_conversion_3d"))
+
+
+def test_the_page_of_a_metric_opens_from_the_catalog_and_leads_to_its_experiments(window, picture):
+    page = window(f"{INSIDE}/metrics/")
+    frame(page).get_by_role("link", name="gross_conversion", exact=True).first.click()
+    expect(frame(page).get_by_role("heading", level=1)).to_contain_text("gross_conversion")
+    picture(page)
+    frame(page).locator(f"a[href$='/experiments/{SHOWN}']").first.click()
+    page.wait_for_url(f"**/experiments/{SHOWN}")
+
+
+def test_a_tab_of_a_run_and_of_a_task_leads_to_the_experiment(window, picture, airflow):
+    (asked,) = Runs(airflow.rest).sign_offs()
+    run = f"/dags/{SIGNING}/runs/{asked.run}"
+    for address in (run, f"{run}/tasks/{SIGN}"):
+        page = window(address)
+        page.get_by_role("link", name="Experiment", exact=True).click()
+        page.wait_for_url(re.compile(r"/plugin/experiment-of-(run|task)"))
+        expect(frame(page).locator("main")).to_contain_text(TO_SIGN)
+        assert inner(page).url.endswith(f"/trialflow/experiments/{TO_SIGN}")
+        picture(page, f"tab-of-{'task' if '/tasks/' in address else 'run'}")
+
+
+def test_who_may_only_read_is_shown_nothing_that_acts(window, picture):
+    acting = "a.button, [data-register], form[method=post], a[href*='required_actions']"
+    for address in (f"/experiments/{TO_SIGN}", "/experiments/", PLANNED, "/plan/register"):
+        page = window(f"{INSIDE}{address}")
+        expect(frame(page).locator(acting).first).to_be_visible()
+        page = window(f"{INSIDE}{address}", user=READER)
+        expect(frame(page).get_by_role("heading", level=1)).not_to_be_empty()
+        expect(frame(page).locator(acting)).to_have_count(0)
+        picture(page, f"reader-{address.strip('/').partition('?')[0].replace('/', '-').strip('-')}")
 
 
 def test_the_keyboard_is_enough(window, picture):
     page = window(f"{INSIDE}/experiments/")
     document = inner(page)
-    frame(page).locator("body").focus()
-    document.evaluate("() => document.querySelector('a.skip').focus()")
+    # From Airflow's own page, past its navigation, into the frame.
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if document.evaluate("() => document.hasFocus() && document.activeElement.matches('a.skip')"):
+            break
     expect(frame(page).locator("a.skip")).to_be_focused()
     expect(frame(page).locator("a.skip")).to_be_in_viewport()
     page.keyboard.press("Enter")
@@ -146,8 +208,11 @@ def test_a_decision_is_signed_in_airflow_and_the_list_says_so(window, picture, a
     page = window(f"{INSIDE}/experiments/")
     row = frame(page).locator("tr", has_text=TO_SIGN)
     expect(row).to_contain_text("to be signed")
+    row.get_by_role("link").first.click()
+    page.wait_for_url(f"**/experiments/{TO_SIGN}")
     (asked,) = Runs(airflow.rest).sign_offs()
-    page.goto(f"/dags/{SIGNING}/runs/{asked.run}/tasks/{SIGN}/required_actions")
+    frame(page).get_by_role("link", name=re.compile("Sign the verdict")).click()
+    page.wait_for_url(f"**/dags/{SIGNING}/runs/{quote(asked.run, safe='')}/tasks/{SIGN}/required_actions")
     expect(page.get_by_text(asked.options[0]).first).to_be_visible()
     picture(page, "sign-off")
     page.locator("[name=element_rationale]").fill("Players come back less often.")

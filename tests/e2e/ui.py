@@ -17,10 +17,10 @@ GRAVE = ("serious", "critical")
 expect.set_options(timeout=PATIENCE)
 
 
-def log_in(page: Page, password: str) -> None:
-    """Enter as the administrator."""
+def log_in(page: Page, password: str, *, name: str = "admin") -> None:
+    """Enter as somebody, as the administrator unless said otherwise."""
     page.goto("/")
-    page.locator("input[name=username]").fill("admin")
+    page.locator("input[name=username]").fill(name)
     page.locator("input[name=password]").fill(password)
     page.locator("button[type=submit]").click()
     page.wait_for_url(lambda url: "/auth/login" not in url)
@@ -56,6 +56,15 @@ def violations(page: Page) -> list[str]:
         if one["impact"] in GRAVE
         for node in one["nodes"]
     ]
+
+
+def cut_off(page: Page) -> list[str]:
+    """Regions that scroll by themselves and hold more than they show: "name: pixels that are hidden"."""
+    hidden = inner(page).evaluate(
+        """() => [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth + 1)
+          .map((one) => `${one.getAttribute('aria-label')}: ${one.scrollWidth - one.clientWidth}`)"""
+    )
+    return [str(one) for one in hidden]
 
 
 def overflow(page: Page) -> int:
