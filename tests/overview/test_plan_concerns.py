@@ -22,6 +22,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     [
         TIGHT,
         TIGHT | SEQUENTIAL,
+        TIGHT | SEQUENTIAL | {"margin_1": "0.0062", "weeks": "3"},
         TIGHT | {"margin_1": "15%", "margin_scale_1": "relative"},
         TIGHT
         | {

@@ -149,6 +149,7 @@ def test_the_history_tells_what_cuped_removes(small_shop: Workspace) -> None:
     plan = result(small_shop, **ASKED, cuped="cuped")
     assert plan.gain is not None
     assert 0.0 < plan.gain < 1.0
+    assert any("measured in the 28 days of the warehouse before 4 Jan 2026" in note for note in plan_words.notes(plan))
 
 
 class TestAGuardrail:

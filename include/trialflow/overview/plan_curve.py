@@ -77,6 +77,19 @@ class Durations:
                 return weeks
         return MOST_WEEKS + 1
 
+    def enough_to_prove(self, known: MetricPlan, least: int) -> int | None:
+        """The fewest full weeks, from `least` on, that bring what the power of a guardrail's test asks for.
+
+        A longer run has more looks, which cost units themselves. None for more weeks than can be planned.
+        """
+        base = Baseline(mean=known.baseline_mean, std_dev=known.baseline_std_dev, origin=known.origin)
+        for weeks in range(max(least, self.drafted.least_weeks), MOST_WEEKS + 1):
+            longer, made = self.over(weeks)
+            row = plan(longer, {known.metric: base}, units_per_day=self.rate).of(known.metric)
+            if row and in_all(longer, row.units_per_variant or 0) <= (made.expected_units or 0):
+                return weeks
+        return None
+
     def curve(self, chosen: int, gain: float | None) -> Iterator[Point]:
         """Every week up to half as long again as the `chosen` number, and at least CURVE_WEEKS; fewer where it costs."""
         least = max(self.drafted.least_weeks, 1 if self.has_looks(1) else 2)
@@ -112,6 +125,17 @@ class Durations:
             inflation=inflation(promise, primary, self.power),
         )
         return number(float(found)) or 0.0
+
+
+def in_all(promise: Promise, units: int) -> int:
+    """Units in all variants when control has so many, by the shares of the first day."""
+    experiment = promise.experiment
+    return up(units / experiment.weights_on(experiment.calendar.first_day)[experiment.control.name])
+
+
+def up(units: float) -> int:
+    """The next whole number, whatever rounding did to one that was whole."""
+    return math.ceil(units * (1.0 - 1e-12))
 
 
 def inflation(promise: Promise, primary: MetricPlan | None, power: float) -> float:

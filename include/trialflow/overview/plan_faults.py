@@ -65,7 +65,8 @@ def _named(problem: Problem, form: PlanForm) -> Problem:
         fitting = [place for place in PLACES if f"{problem.field}.".startswith(f"{place}.")]
         name = PLACES[max(fitting, key=len)] if fitting else ""
     message = problem.message if name else f"{problem.field}: {problem.message}"
-    value = "nothing" if problem.value == "{}" else problem.value
+    empty = problem.value == "{}"
+    value, message = ("nothing", "was typed") if empty and name else (problem.value, message)
     return Problem(where=WHERE, field=name, value=value, message=message, cure=_cure(problem, name))
 
 
@@ -82,4 +83,6 @@ def _cure(problem: Problem, name: str) -> str:
 
 def by_field(faults: tuple[Problem, ...]) -> dict[str, tuple[Problem, ...]]:
     """Faults under their fields; those that belong to none stand under the empty name."""
-    return {name: tuple(one for one in faults if one.field == name) for name in {one.field for one in faults}}
+    return {
+        name: tuple(one for one in faults if one.field == name) for name in dict.fromkeys(one.field for one in faults)
+    }

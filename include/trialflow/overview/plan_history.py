@@ -121,7 +121,7 @@ def measured(workspace: Workspace, promise: Promise, drafted: Draft) -> Measured
         return Measured(why_not=str(error))
     known = {name: one for name, one in baselines(capped, found, origin).items() if one.origin == origin}
     rate = max((float(one.units_per_day) for one in found), default=0.0) or None
-    why = "" if known else f"nobody is in the population of {promise.source.name} in the {origin}"
+    why = "" if known else f"nobody is in the population of {promise.source.name} in the {period}"
     return Measured(
         baselines=known, units_per_day=rate, caps=caps, gains=dict(_gains(promise, found)), period=period, why_not=why
     )
@@ -141,7 +141,8 @@ def part_fault(promise: Promise, drafted: Draft, found: Measured) -> Problem | N
     if drafted.part[0] not in known:
         return fault("part", typed, f"is no segment of source {promise.source.name}", otherwise)
     if found.why_not:
-        return fault("part", typed, f"cannot be told apart before the start: {found.why_not}", otherwise)
+        reason = found.why_not.splitlines()[0].rstrip(".!")
+        return fault("part", typed, f"cannot be told apart among the population before the start ({reason})", otherwise)
     return None
 
 

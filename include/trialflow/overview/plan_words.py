@@ -187,9 +187,13 @@ def notes(plan: Plannable) -> Iterator[str]:
         weeks = next((one.weeks for one in plan.curve if _shows(plan, one.adjusted)), None)
         sooner = f" and the effect would show after {counted(weeks, 'week')}" if weeks else ""
         yield (
-            f"CUPED that removes {percent(plan.gain)} of the variance would need about "
+            f"CUPED that removes {percent(plan.gain)} of the variance ({_gain_from(plan)}) would need about "
             f"{whole(plan.needed * (1.0 - plan.gain))} units{sooner}. Registration does not count on it."
         )
+
+
+def _gain_from(plan: Plannable) -> str:
+    return "typed by hand" if plan.drafted.gain else f"measured in the {plan.measured.period}"
 
 
 def _about_audience(plan: Plannable) -> Iterator[str]:

@@ -5,10 +5,9 @@ The arithmetic is registration's own (`checks.power`); here it is only asked abo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from trialflow.checks.finding import Finding
 from trialflow.checks.power import Baseline, baselines, enough_by, plan, power, power_problems
 from trialflow.errors import Problem, StatisticsError
 from trialflow.overview.plan_chance import Together, guardrail_chance, together
-from trialflow.overview.plan_curve import Durations, Point, inflation, one_look
+from trialflow.overview.plan_curve import Durations, Point, in_all, inflation, one_look, up
 from trialflow.overview.plan_faults import admitted
 from trialflow.overview.plan_form import (
     BLANK,
@@ -122,7 +121,7 @@ class Plannable:
         """Each variant with its share and the units it needs, rounded up."""
         experiment = self.promise.experiment
         shares = experiment.weights_on(experiment.calendar.first_day)
-        return tuple((name, share, _up(self.needed * share)) for name, share in shares.items())
+        return tuple((name, share, up(self.needed * share)) for name, share in shares.items())
 
     @property
     def chance(self) -> float | None:
@@ -285,39 +284,55 @@ def _result(
         gain=gain,
         curve=tuple(durations.curve(weeks, gain)) if durations else (),
         protections=tuple(
-            _protection(locked, finding, asked.known.get(one.metric), one, row)
+            _protection(locked, finding, asked.known.get(one.metric), one, row, durations)
             for row, one in zip(rows, promise.experiment.metrics.guardrails, strict=True)
         ),
         text=write_yaml(document(asked.drafted, asked.catalog, weeks, words=words, stated=stated)),
     )
 
 
-def _protection(promise: Promise, finding: Finding, base: Known | None, guardrail: Guardrail, row: int) -> Protection:
-    experiment, made = promise.experiment, promise.plan
+def _protection(
+    promise: Promise,
+    finding: Finding,
+    base: Known | None,
+    guardrail: Guardrail,
+    row: int,
+    durations: Durations | None,
+) -> Protection:
+    made = promise.plan
     metric = promise.metrics[guardrail.metric]
     told = next((one for one in finding.evidence["metrics"] if one["metric"] == guardrail.metric), None)
     if told is None or told["units_per_variant"] is None:
         return Protection(guardrail=guardrail, metric=metric, known=base, row=row)
-    share = experiment.weights_on(experiment.calendar.first_day)[experiment.control.name]
     units = int(told["units_per_variant"])
-    total = _up(units / share)
-    timely = bool(made.units_per_day) and total <= TEN_YEARS * (made.units_per_day or 0.0)
+    total = in_all(promise, units)
+    feasible = total <= made.expected_units if made.expected_units else None
     return Protection(
         guardrail=guardrail,
         metric=metric,
         known=base,
         units=units,
         total=total,
-        feasible=total <= made.expected_units if made.expected_units else None,
-        by=enough_by(experiment, made, total) if timely else None,
+        feasible=feasible,
+        by=_by(promise, guardrail.metric, total, None if feasible else durations),
         smallest=told["resolvable"],
         chance=guardrail_chance(promise, made, guardrail),
         row=row,
     )
 
 
-def _up(units: float) -> int:
-    return math.ceil(units * (1.0 - 1e-12))
+def _by(promise: Promise, metric: str, total: int, durations: Durations | None) -> date | None:
+    """By when the traffic has brought `total` units; beyond this calendar those that a longer one asks for."""
+    experiment, made = promise.experiment, promise.plan
+    if not made.units_per_day or total > TEN_YEARS * made.units_per_day:
+        return None
+    by, known = enough_by(experiment, made, total), made.of(metric)
+    first = experiment.calendar.first_day
+    if durations is None or known is None:
+        return by
+    weeks = durations.enough_to_prove(known, ((by - first).days + 1) // WEEK)
+    found = first + timedelta(days=WEEK * (weeks or MOST_WEEKS + 1) - 1)
+    return max(by, found)
 
 
 def _unit(known_as: Known) -> dict[str, str]:
