@@ -59,6 +59,12 @@ def test_a_sentence_keeps_the_spelling_of_names() -> None:
     assert words.sentence("  ") == ""
 
 
+def test_a_sentence_writes_days_out_and_leaves_what_is_no_day() -> None:
+    assert words.sentence("paused until 2026-02-28") == "Paused until 28 February 2026."
+    assert words.sentence("paused until 2026-02-30") == "Paused until 2026-02-30."
+    assert words.sentence("from 0000-01-01 to 2026-01-02") == "From 0000-01-01 to 2 January 2026."
+
+
 def test_a_metric_without_a_unit_is_one_of_what_it_ranks() -> None:
     latency = metric("latency", "quantile").model_copy(update={"unit": "", "ranked": Ranked.UNITS})
     assert words.scale_of(latency, "user_id").effect_unit == "per user"

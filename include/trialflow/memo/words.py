@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -92,6 +92,18 @@ def short_day(value: date) -> str:
     return f"{value.day} {MONTHS[value.month - 1][:3]} {value.year}"
 
 
+def rewritten_days(text: str, how: Callable[[date], str]) -> str:
+    """The text with each `2014-03-14` as `how` writes it; people also write what is no day (`2014-02-30`), and it stays."""
+
+    def written(found: re.Match[str]) -> str:
+        try:
+            return how(date.fromisoformat(found.group(0)))
+        except ValueError:
+            return found.group(0)
+
+    return ISO_DAY.sub(written, text)
+
+
 def period(first: date, last: date) -> str:
     """Both days inclusive: `1 to 14 March 2014`."""
     if first == last:
@@ -130,7 +142,7 @@ def plain(name: str) -> str:
 
 def sentence(text: str) -> str:
     """With a capital first letter, a full stop and days in words; names of metrics and variants keep their own spelling."""
-    stripped = ISO_DAY.sub(lambda found: day(date.fromisoformat(found.group(0))), text.strip())
+    stripped = rewritten_days(text.strip(), day)
     if not stripped:
         return ""
     first = stripped.split(" ", 1)[0]

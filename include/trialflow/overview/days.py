@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import date
 
 from trialflow.memo.memo import Section, Table
-from trialflow.memo.words import ISO_DAY, MONTHS, short_day
+from trialflow.memo.words import MONTHS, rewritten_days, short_day
 
 WRITTEN_OUT = re.compile(rf"\b(\d{{1,2}}) ({'|'.join(MONTHS)})\b")
 
 
 def short_days(text: str) -> str:
     """`28 Jan 2026` for `28 January 2026` and `2026-01-28`; no other word changes."""
-    told = ISO_DAY.sub(lambda found: short_day(date.fromisoformat(found.group(0))), text)
+    told = rewritten_days(text, short_day)
     return WRITTEN_OUT.sub(lambda found: f"{found.group(1)} {found.group(2)[:3]}", told)
 
 
