@@ -26,8 +26,8 @@ ANALYSIS = "final_analysis"
 SIGN = "sign"
 KEYED = ("aa_validation", ANALYSIS, "novelty_decay", "quarterly_holdout", "retest", "rollout")
 BY_HAND = ("preregistration", *KEYED)
-MOST, MOST_BY_HAND = 40, 400
-"""Newest runs that are listed, and that are looked through for what their starter stated."""
+MOST = 400
+"""So many of the newest runs are listed of a kind, and looked through for what their starter stated: a year of days."""
 BY_SCHEDULE = (DagRunType.SCHEDULED, DagRunType.BACKFILL_JOB)
 """Nobody states anything about these: there is one every quarter of an hour, and none is about one experiment."""
 NAME = re.compile(r"[\w.-]+")
@@ -71,11 +71,11 @@ class Runs:
         keyed = or_(DagRun.partition_key == slug, DagRun.partition_key.startswith(f"{slug}|", autoescape=True))
         own = self._found(DagRun.dag_id.in_(KEYED), keyed)
         stated = DagRun.partition_key.is_(None), DagRun.run_type.not_in(BY_SCHEDULE)
-        by_hand = self._found(DagRun.dag_id.in_(BY_HAND), *stated, most=MOST_BY_HAND)
+        by_hand = self._found(DagRun.dag_id.in_(BY_HAND), *stated)
         begin, end = _midnight(first + timedelta(days=1)), _midnight(last + timedelta(days=2))
         daily = self._found(DagRun.dag_id == DAILY, DagRun.logical_date >= begin, DagRun.logical_date < end)
-        started = [_run(row) for row in (*own, *(row for row in by_hand if _slug(row) == slug))]
-        return (*sorted(started, key=_newest), *map(_run, daily))
+        mine = (row for row in by_hand if _slug(row) == slug)
+        return tuple(sorted(map(_run, (*own, *mine, *daily)), key=_newest))
 
     def signing(self, slug: str, as_of: date) -> str:
         """Where Airflow asks for the signature under the verdict of a day; "" where no run waits. One query."""
@@ -116,8 +116,8 @@ class Runs:
             if name and not name.isdigit() and (found := NAME.match(name))
         ]
 
-    def _found(self, *conditions: Any, most: int = MOST) -> Sequence[DagRun]:
-        query = select(DagRun).where(*conditions).order_by(DagRun.run_after.desc()).limit(most)
+    def _found(self, *conditions: Any) -> Sequence[DagRun]:
+        query = select(DagRun).where(*conditions).order_by(DagRun.run_after.desc()).limit(MOST)
         return self._session.scalars(query).all()
 
 
@@ -131,6 +131,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _newest(run: Run) -> float:
+    """What waits to be started stands first."""
     return -run.started.timestamp() if run.started else float("-inf")
 
 

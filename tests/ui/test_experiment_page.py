@@ -64,6 +64,7 @@ def rendered(registry: Registry, *, can_act: bool = True, sign_off: str = "", ru
         "view": view,
         "figures": figures(view),
         "runs": runs,
+        "most_runs": 400,
         "sign_off": sign_off,
         "can_act": can_act,
         "today": day(60),

@@ -91,6 +91,22 @@ def test_daily_runs_are_those_that_looked_at_a_day_of_the_calendar(session: Sess
     assert [one.day for one in found] == [DAY + timedelta(days=1), DAY]
 
 
+def test_all_runs_of_a_long_experiment_are_listed_newest_first_whatever_they_are_about(session: Session) -> None:
+    from trialflow_ui.runs import Runs
+
+    began = datetime(2026, 3, 1, 2, tzinfo=UTC)
+    add_run(session, "aa_validation", "first", partition_key="my_shop", start_date=began)
+    for number in range(1, 91):
+        at = began + timedelta(days=number)
+        add_run(session, "daily_monitoring", f"day-{number}", logical_date=at, run_after=at, start_date=at)
+    at = began + timedelta(days=45, hours=1)
+    add_run(session, "preregistration", "order", conf={"slug": "my_shop"}, start_date=at)
+    add_run(session, "final_analysis", "queued", partition_key=f"my_shop|{DAY}", state="queued")
+    found = [one.run for one in Runs(session).of("my_shop", date(2026, 3, 1), date(2026, 5, 31))]
+    days = [f"day-{number}" for number in range(90, 0, -1)]
+    assert found == ["queued", *days[:45], "order", *days[45:], "first"]
+
+
 def test_a_run_with_a_key_is_about_its_experiment(session: Session) -> None:
     from trialflow_ui.runs import Runs
 
@@ -158,11 +174,11 @@ def test_runs_that_a_person_started_stand_among_those_of_their_experiment(sessio
 
 @pytest.mark.parametrize("started_by", ["manual", "operator_triggered"])
 def test_a_run_that_somebody_started_is_not_lost_among_those_of_the_schedule(session: Session, started_by: str) -> None:
-    from trialflow_ui.runs import MOST_BY_HAND, Runs
+    from trialflow_ui.runs import MOST, Runs
 
     long_ago = datetime(2026, 1, 1, tzinfo=UTC)
     add_run(session, "preregistration", "order", run_type=started_by, conf={"slug": "my_shop"}, run_after=long_ago)
-    for number in range(MOST_BY_HAND + 50):
+    for number in range(MOST + 50):
         at = long_ago + timedelta(minutes=15 * (number + 1))
         add_run(session, "preregistration", f"every-{number}", run_type="scheduled", logical_date=at, run_after=at)
     assert [one.run for one in Runs(session).of("my_shop", DAY, DAY)] == ["order"]

@@ -13,7 +13,7 @@ from trialflow_ui.access import may_act
 from trialflow_ui.archive import archive
 from trialflow_ui.charts import Drawing, curve, drawings
 from trialflow_ui.render import page, yesterday
-from trialflow_ui.runs import Runs, runs
+from trialflow_ui.runs import MOST, Runs, runs
 
 router = APIRouter()
 
@@ -39,6 +39,7 @@ def experiment(
         title=view.standing.promise.experiment.title,
         view=view,
         figures=figures(view),
+        most_runs=MOST,
         runs=airflow.of(slug, calendar.first_day, calendar.final_day(extended=view.standing.life.extended)),
         sign_off=airflow.signing(slug, view.waiting.as_of) if view.waiting and can_act else "",
         can_act=can_act,
