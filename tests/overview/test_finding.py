@@ -100,11 +100,49 @@ def test_units_by_variant_stand_in_one_cell_of_their_row() -> None:
 def test_a_row_about_one_metric_is_told_in_its_unit() -> None:
     rows = [
         {"metric": "conversion", "baseline_mean": 0.25, "minimum_effect": 0.001, "units_per_variant": 10},
-        {"metric": "latency", "resolvable": 3.0},
+        {"metric": "latency", "baseline_std_dev": 3.0},
     ]
     (found,) = tables({"metrics": rows})
     assert found.rows[0][:3] == ("conversion", "25%", "0.1 percentage points")
     assert found.rows[1][-1] == "3 ms"
+
+
+@pytest.mark.parametrize(
+    ("margin", "resolvable", "told"),
+    [
+        ({"relative": 0.4}, 0.2459, "24.6% of the control value"),
+        ({"absolute": 0.01}, 0.0123, "1.23 percentage points"),
+    ],
+)
+def test_a_margin_that_the_traffic_resolves_is_told_in_the_kind_that_was_promised(
+    margin: dict[str, float], resolvable: float, told: str
+) -> None:
+    guarded = {
+        "primary": {"metric": "latency", "minimum_effect": {"relative": 0.02}},
+        "guardrails": [{"metric": "conversion", "margin": margin}],
+    }
+    rows = [
+        {"metric": "conversion", "baseline_mean": 0.05, "minimum_effect": 0.02, "resolvable": resolvable},
+        {"metric": "latency", "baseline_mean": 100.0, "minimum_effect": 2.0, "resolvable": 3.0},
+    ]
+    found = scenes.finding("power", Status.PASS, "Fine.", {"metrics": rows})
+    (table,) = evidence_tables(scenes.promise(metrics=guarded), found)
+    assert table.columns == ("metric", "baseline mean", "minimum effect", "resolvable")
+    assert table.rows[0] == ("conversion", "5%", "2 percentage points", told)
+    assert table.rows[1] == ("latency", "100 ms", "2 ms", "3 ms")
+
+
+@pytest.mark.parametrize(
+    ("check", "row"),
+    [
+        ("effects", {"naive": 0.0021, "median_unbiased": 0.0021, "lower": 0.0021, "upper": 0.0021}),
+        ("adjustment", {"adjusted": 0.0021, "pull": 0.0021, "pull_std_error": 0.0021}),
+    ],
+)
+def test_effects_in_one_row_are_told_in_one_unit(check: str, row: dict[str, float]) -> None:
+    (table,) = evidence_tables(PROMISE, scenes.finding(check, Status.PASS, "Fine.", {"rows": [row]}))
+    assert all(name.endswith("(percentage points)") for name in table.columns)
+    assert set(table.rows[0]) == {"0.21"}
 
 
 def test_shares_are_percent() -> None:

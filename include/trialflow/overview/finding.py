@@ -22,7 +22,17 @@ from trialflow.memo.sections.effect import (
 )
 from trialflow.memo.sections.integrity import allocation_chart, check_name
 from trialflow.memo.sections.metrics import metrics_section, outcome
-from trialflow.memo.words import NOT_AVAILABLE, MetricScale, percent, plain, probability, short_day, significant, whole
+from trialflow.memo.words import (
+    NOT_AVAILABLE,
+    MetricScale,
+    amount,
+    percent,
+    plain,
+    probability,
+    short_day,
+    significant,
+    whole,
+)
 from trialflow.overview.curves import band_note
 from trialflow.overview.days import short_days
 from trialflow.overview.dossier import Archive, newest_memos
@@ -158,13 +168,19 @@ class Writer:
 
     def row(self, row: Mapping[str, object], names: Sequence[str]) -> tuple[str, ...]:
         """The fields of a row; numbers in the unit of its own metric say which that is."""
-        how = scale(self.promise, str(row["metric"])) if row.get("metric") in self.promise.metrics else None
+        metric = str(row.get("metric"))
         return tuple(
-            f"{_number(value * how.factor)}{how.value_suffix if name in LEVELS else f' {how.effect_unit}'}"
-            if how and name in self.own and (value := real(row.get(name))) is not None
+            self._in_its_unit(metric, name, value)
+            if metric in self.promise.metrics and name in self.own and (value := real(row.get(name))) is not None
             else self.cell(row.get(name), name)
             for name in names
         )
+
+    def _in_its_unit(self, metric: str, name: str, value: float) -> str:
+        if name in OF_THE_KIND_PROMISED and _has_relative_margin(self.promise, metric):
+            return f"{percent(value)} of the control value"
+        how = scale(self.promise, metric)
+        return f"{_number(value * how.factor)}{how.value_suffix if name in LEVELS else f' {how.effect_unit}'}"
 
     def cell(self, value: object, name: str = "") -> str:
         """The value as text."""
@@ -191,7 +207,8 @@ UNITS_OF: Mapping[str, Mapping[str, str]] = {"information": {"achieved": PRECISI
 EFFECT = frozenset(
     {
         *("estimate", "lower", "upper", "std_error", "hac_std_error", "late_effect", "adjusted", "unadjusted"),
-        *("adjusted_std_error", "long_run_effect", "first_day_excess"),
+        *("adjusted_std_error", "unadjusted_std_error", "pull", "pull_std_error", "naive", "median_unbiased"),
+        *("long_run_effect", "first_day_excess"),
     }
 )
 SHARES = frozenset(
@@ -201,9 +218,16 @@ SHARES = frozenset(
     }
 )
 LEVELS = frozenset({"baseline_mean"})
-OWN = frozenset({*LEVELS, "baseline_std_dev", "minimum_effect", "resolvable"})
+OF_THE_KIND_PROMISED = frozenset({"resolvable"})
+"""Sizes that are shares of the control value for a guardrail with a relative margin, else in the metric's unit."""
+OWN = frozenset({*LEVELS, *OF_THE_KIND_PROMISED, "baseline_std_dev", "minimum_effect"})
 IN_THE_METRIC = ("effects", "novelty", "day_to_day", "adjustment")
 """Checks about one metric whose numbers stand in its unit."""
+
+
+def _has_relative_margin(promise: Promise, metric: str) -> bool:
+    margins = {one.metric: one.margin for one in promise.experiment.metrics.guardrails}
+    return metric in margins and margins[metric].relative is not None
 
 
 def _writer(promise: Promise, finding: Finding) -> Writer:
