@@ -80,7 +80,9 @@ def test_a_split_without_a_unit_is_told_as_no_data(
     reader = visit("viewer")
     for address in ("/experiments/", f"/experiments/{SLUG}"):
         text = reader.get(address, headers=PAGE).text
-        assert re.search(rf'class="status no_data">no data</span>.*?findings/srm/{FIRST}">no unit yet<', text, re.DOTALL)
+        assert re.search(
+            rf'class="status no_data">no data</span>.*?findings/srm/{FIRST}">no unit yet<', text, re.DOTALL
+        )
 
 
 def test_links_within_a_page_lead_to_something(
