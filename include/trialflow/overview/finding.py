@@ -22,17 +22,7 @@ from trialflow.memo.sections.effect import (
 )
 from trialflow.memo.sections.integrity import allocation_chart, check_name
 from trialflow.memo.sections.metrics import metrics_section, outcome
-from trialflow.memo.words import (
-    NOT_AVAILABLE,
-    MetricScale,
-    amount,
-    percent,
-    plain,
-    probability,
-    short_day,
-    significant,
-    whole,
-)
+from trialflow.memo.words import NOT_AVAILABLE, MetricScale, percent, plain, probability, short_day, significant, whole
 from trialflow.overview.curves import band_note
 from trialflow.overview.days import short_days
 from trialflow.overview.dossier import Archive, newest_memos
