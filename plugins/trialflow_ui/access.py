@@ -20,6 +20,9 @@ READERS = [
 ]
 """Dependencies of the whole application: no route or asset answers anybody else."""
 
+READERS_OF_THE_DAG = [Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
+"""For a route that asks Airflow about a run: who may not read runs of the DAG that `dag_id` names learns nothing of them."""
+
 
 def may_act(user: GetUserDep) -> bool:
     """Whether this user may start runs of pre-registration, the door for every order."""

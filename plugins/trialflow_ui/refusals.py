@@ -39,6 +39,7 @@ BY_PLACE: Mapping[tuple[int, str], str] = {
         "/plan/check",
     ): "Ask an administrator of this Airflow for the right to start runs of preregistration, or give the "
     "text to somebody who has it.",
+    (403, "/run/"): "Ask an administrator for the right to read runs of this DAG and of daily_monitoring.",
     (404, "/assets/"): "Pages name their files themselves: load the page again.",
     (404, "/metrics/"): "Choose a metric from the list, or describe it in a file below include/metrics/.",
 }

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from trialflow.overview.reader import Reader
+from trialflow_ui.access import READERS_OF_THE_DAG
 from trialflow_ui.entry import PREFIX
 from trialflow_ui.record import record
 from trialflow_ui.render import page
@@ -19,7 +20,7 @@ router = APIRouter()
 Text = Annotated[str, Query(max_length=500)]
 
 
-@router.get("/run/")
+@router.get("/run/", dependencies=READERS_OF_THE_DAG)
 def run(
     request: Request,
     view: Annotated[Reader, Depends(record)],
