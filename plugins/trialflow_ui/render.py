@@ -61,11 +61,12 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
 
 def asset(name: str) -> str:
     """The address of an asset; it changes with the content, so that browsers may keep it."""
-    return f"{PREFIX}/assets/{name}?v={_version(name)}"
+    return f"{PREFIX}/assets/{name}?v={version(name)}"
 
 
 @functools.cache
-def _version(name: str) -> str:
+def version(name: str) -> str:
+    """Of an asset's content."""
     return hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:12]
 
 

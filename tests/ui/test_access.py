@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from airflow.api_fastapi.app import get_auth_manager
 from fastapi.routing import APIRoute
 
 from tests.ui import routes
@@ -67,7 +68,7 @@ def test_every_route_only_reads_and_stands_behind_the_same_guard():
     app = make_app()
     for route in routes.routes(app):
         assert isinstance(route, APIRoute), f"{route} is not guarded by the application's dependencies"
-        assert route.methods <= {"GET", "HEAD"} or route.path in POSTED
+        assert route.methods <= {"GET", "HEAD"} or (route.path in POSTED and route.methods == {"POST"})
     assert not {"/docs", "/redoc", "/openapi.json"} & {route.path for route in routes.routes(app)}
 
 
@@ -94,6 +95,31 @@ def test_every_file_of_the_package_is_an_asset_behind_the_login(visit, shown):
     for name in names:
         assert_refused(nobody.get(f"/assets/{name}?v=1"), name)
         assert reader.get(f"/assets/{name}").status_code == 200
+
+
+def test_browsers_keep_an_asset_only_under_the_version_that_it_has(visit, shown):
+    reader = visit("viewer")
+    (address,) = re.findall(r'href="[^"]*?(/assets/pages\.css\?v=\w+)"', reader.get("/experiments/", headers=PAGE).text)
+    assert "immutable" in reader.get(address).headers["cache-control"]
+    for other in ("/assets/pages.css?v=another", "/assets/pages.css"):
+        assert "no-store" in reader.get(other).headers["cache-control"]
+
+
+def test_who_may_not_read_runs_of_a_dag_learns_nothing_of_them(visit, shown, monkeypatch):
+    manager = type(get_auth_manager())
+    allowed = manager.is_authorized_dag
+
+    def but_one(self, *, details=None, **asked):
+        return (details is None or details.id != "secret") and allowed(self, details=details, **asked)
+
+    monkeypatch.setattr(manager, "is_authorized_dag", but_one)
+    reader = visit("viewer")
+    assert reader.get("/run/?dag_id=open&run_id=one", headers=PAGE).status_code == 200
+    for question in ("dag_id=secret&run_id=one", "dag_id=open&run_id=one&dag_id=secret", "dag_id=secret&dag_id=open"):
+        answer = reader.get(f"/run/?{question}", headers=PAGE)
+        told = "knows no run one of secret" in answer.text
+        assert not told, question
+    assert reader.get("/run/?dag_id=secret&run_id=one", headers=PAGE).status_code == 403
 
 
 @pytest.mark.parametrize("name", ["../app.py", "..%2fapp.py", "%2e%2e/app.py", "//etc/passwd", "vendor/README.md", ""])

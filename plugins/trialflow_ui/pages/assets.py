@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from trialflow_ui.entry import PREFIX
 from trialflow_ui.refusals import shortened
-from trialflow_ui.render import ASSETS
+from trialflow_ui.render import ASSETS, version
 
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 A_YEAR = "private, max-age=31536000, immutable"
@@ -26,11 +26,14 @@ def home() -> Response:
 
 @router.get("/assets/{name:path}")
 def asset(name: str, request: Request) -> Response:
-    """A file below assets/; kept by browsers when it was asked for by its version."""
+    """A file below assets/; kept by browsers when it was asked for by the version that this server has.
+
+    While servers are being upgraded a page of a new one may ask an old one, whose file must not be kept as the new one.
+    """
     path = files().get(name)
     if path is None:
         raise HTTPException(404, f"there is no asset {shortened(name)}")
-    headers = {"Cache-Control": A_YEAR} if "v" in request.query_params else {}
+    headers = {"Cache-Control": A_YEAR} if request.query_params.get("v") == version(name) else {}
     return FileResponse(path, media_type=TYPES[path.suffix], headers=headers)
 
 
