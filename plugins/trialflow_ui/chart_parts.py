@@ -14,7 +14,8 @@ from typing import Any
 from trialflow.memo.words import short_day
 
 Spec = dict[str, Any]
-SERIES = ("@mark", "@second", "@third", "@good", "@bad")
+SERIES = ("@mark", "@second", "@third", "@fourth", "@fifth")  # none of them says that a series does well or badly
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
 HEIGHT = 240
 NAMED, NAMED_NARROW = 7, 4  # days on an axis, at most
 STEPS = (1, 2, 3, 4, 7, 14, 28, 56, 91, 182)  # days between two named ones: from a week on whole weeks
@@ -157,8 +158,18 @@ def quantity(field: str, title: str, *, zero: bool = False) -> Spec:
 def colours(names: Iterable[str]) -> Spec:
     """A colour for each series, explained where there are several."""
     domain = list(dict.fromkeys(names))
-    shades = [SERIES[place % len(SERIES)] for place in range(len(domain))]
-    scale = {"domain": domain, "range": shades}
+    return _told_apart(domain, [SERIES[place % len(SERIES)] for place in range(len(domain))])
+
+
+def shapes(names: Iterable[str]) -> Spec:
+    """A shape for the points of each series. With its colour it is its own up to the most variants there may be."""
+    domain = list(dict.fromkeys(names))
+    turned = [place + place // len(SERIES) for place in range(len(domain))]
+    return _told_apart(domain, [SHAPES[turn % len(SHAPES)] for turn in turned])
+
+
+def _told_apart(domain: Sequence[str], by: Sequence[str]) -> Spec:
+    scale = {"domain": domain, "range": by}
     return {"field": "series", "type": "nominal", "scale": scale, "legend": legend(domain) if len(domain) > 1 else None}
 
 

@@ -30,6 +30,7 @@ from trialflow_ui.chart_parts import (
     place_of,
     quantity,
     row_answers,
+    shapes,
     wrapped,
 )
 
@@ -68,7 +69,10 @@ def curve(data: Curve) -> Drawing:
         *(level(value, text, place=free_place(lines, value)) for value, text in data.levels),
         *marked(data.marks, days),
         {"mark": shape, "encoding": encoding},
-        {"mark": {"type": "point", "filled": True, "size": 45, "opacity": 1}, "encoding": encoding},
+        {
+            "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
+            "encoding": {**encoding, "shape": shapes(names)},
+        },
         day_answers(x, day_rows(days, names, told), day_tips("Day", names, data.axis)),
     )
     rows = [(name, short_day(at), significant(value, 4)) for name, at, value in points]
@@ -350,7 +354,7 @@ def _estimates(x: Spec, axis: str, names: Sequence[str]) -> Iterable[Spec]:
     encoding = {"x": x, "y": y, "color": colours(names)}
     yield {"mark": {"type": "line", "strokeWidth": 2, "clip": True}, "encoding": encoding}
     mark = {"type": "point", "filled": True, "size": 50, "opacity": 1, "clip": True}
-    yield {"mark": mark, "encoding": encoding}
+    yield {"mark": mark, "encoding": {**encoding, "shape": shapes(names)}}
 
 
 def _number(value: float | None) -> str:

@@ -14,6 +14,7 @@ from trialflow_ui.chart_parts import (
     NAMED_NARROW,
     WRAPPED,
     Spec,
+    colours,
     day_answers,
     day_axis,
     day_rows,
@@ -23,6 +24,7 @@ from trialflow_ui.chart_parts import (
     legend,
     level,
     marked,
+    shapes,
     wrapped,
 )
 
@@ -119,3 +121,10 @@ def test_the_day_nearest_to_a_pointer_answers_for_all_series_with_the_unit() -> 
     assert near["select"]["nearest"] is True
     assert near["select"]["encodings"] == ["x"]
     assert layers[-1]["encoding"]["tooltip"] == tips
+
+
+def test_each_of_as_many_variants_as_there_may_be_is_told_apart_and_none_looks_judged() -> None:
+    variants = [f"variant {number}" for number in range(10)]
+    pairs = list(zip(colours(variants)["scale"]["range"], shapes(variants)["scale"]["range"], strict=True))
+    assert len(set(pairs)) == len(variants)
+    assert not {"@good", "@bad"} & {colour for colour, _ in pairs}

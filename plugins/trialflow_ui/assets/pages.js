@@ -94,7 +94,7 @@
     legend: { labelColor: colour("ink"), titleColor: colour("soft"), labelFontSize: 12, titleFontSize: 12, orient: "top" },
     header: { labelColor: colour("ink"), titleColor: colour("soft") },
     text: { color: colour("ink") },
-    range: { category: [colour("mark"), colour("second"), colour("third"), colour("good"), colour("bad")] },
+    range: { category: [colour("mark"), colour("second"), colour("third"), colour("fourth"), colour("fifth")] },
   });
 
   const tip = document.createElement("div");
@@ -135,16 +135,21 @@
   }, { passive: true });
 
   const narrowed = new Map();
+  const drawn = new Map();
   const isNarrow = (figure) => figure.querySelector(".plot").clientWidth < NARROW;
   const draw = async (figure) => {
     const plot = figure.querySelector(".plot");
     const narrow = isNarrow(figure);
     narrowed.set(figure, narrow);
     const spec = coloured(fitted(JSON.parse(document.getElementById(figure.dataset.spec).textContent), narrow));
+    // A picture that is replaced must not go on listening to the window.
+    drawn.get(figure)?.then((one) => one.finalize()).catch(() => {});
     try {
-      await vegaEmbed(plot, { width: "container", autosize: { type: "fit-x", contains: "padding" }, ...spec },
+      const making = vegaEmbed(plot, { width: "container", autosize: { type: "fit-x", contains: "padding" }, ...spec },
         { mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
           config: config(narrow, plot.clientWidth), tooltip });
+      drawn.set(figure, making);
+      await making;
       // The plot is one picture with a label; its marks are no pictures of their own.
       plot.querySelector("svg")?.setAttribute("aria-hidden", "true");
       figure.dataset.drawn = "yes";
