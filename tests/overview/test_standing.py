@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.memo.scenes import START, compared, promise
 from trialflow.checks.finding import Status
@@ -273,14 +276,124 @@ def test_a_warning_does_not_take_the_next_steps_place():
     assert "Next look" in at(brief("completeness", status=Status.WARN, next_step="Watch it")).next_step
 
 
-def test_a_pause_goes_before_everything_while_it_runs():
+URGENT_ONES = [
+    brief("srm", status=Status.FAIL, next_step="srm"),
+    brief("completeness", status=Status.FAIL, next_step="completeness"),
+    brief("harm", status=Status.FAIL, next_step="harm"),
+    brief("guardrails", status=Status.FAIL, next_step="guardrails"),
+    brief("effects", status=Status.FAIL, next_step="effects"),
+    brief("information", status=Status.FAIL, next_step="information"),
+    brief("another", status=Status.FAIL, next_step="another"),
+    brief("other", status=Status.FAIL, next_step="other"),
+]
+
+
+@given(st.permutations(URGENT_ONES), st.integers(1, len(URGENT_ONES)))
+def test_of_several_alarms_the_same_is_told_in_whatever_order_they_come(shuffled, count):
+    found = shuffled[:count]
+    first = min(found, key=URGENT_ONES.index)
+    assert at(*found).next_step == first.next_step
+
+
+@given(st.permutations([brief("srm"), *(replace(one, status=Status.NO_DATA) for one in URGENT_ONES[1:])]))
+def test_what_failed_is_told_before_what_has_no_data(shuffled):
+    failed = brief("zeal", status=Status.FAIL, next_step="zeal")
+    assert at(*shuffled, failed).next_step == "zeal"
+    assert at(failed, *shuffled).next_step == "zeal"
+    assert at(*shuffled).next_step == "completeness"
+
+
+@pytest.mark.parametrize("today", [8, 10, 14, 20])
+def test_a_pause_goes_before_everything_while_it_lasts(today):
     paused = told((EventKind.PAUSED, 5))
-    alarm = brief("srm", status=Status.FAIL, next_step="Find the cause")
-    assert at(alarm, events=paused).next_step.startswith("Paused")
+    alarm = brief("srm", 4, status=Status.FAIL, next_step="Find the cause")
+    found = at(alarm, events=paused, today=today)
+    assert found.next_step.startswith("Paused")
+    assert found.late_since is None
 
 
-def test_a_stop_asks_for_the_final_analysis():
-    assert "Final analysis for" in at(brief("srm"), events=told((EventKind.STOPPED, 8))).next_step
+@pytest.mark.parametrize("today", [8, 9, 12, 30])
+def test_a_stop_asks_for_the_final_analysis_on_whatever_day_it_is_read(today):
+    found = at(brief("srm"), events=told((EventKind.STOPPED, 8)), today=today)
+    assert found.next_step == "Final analysis for 9 Mar 2026 is due"
+    assert found.late_since is None
+
+
+def test_the_analysis_that_a_stop_asks_for_goes_before_a_day_that_nobody_looked_at():
+    found = at(brief("srm", 6), events=told((EventKind.STOPPED, 8)), today=12)
+    assert found.next_step == "Final analysis for 9 Mar 2026 is due"
+    assert found.late_since == day(7)
+
+
+# Days that nobody looked at
+
+
+def late(*seen: int, events: list[Event] | None = None, today: int, **changes: Any) -> int | None:
+    """The number of the day since which nothing was looked at, where one is late."""
+    found = at(*(brief("srm", number) for number in seen), events=events, today=today, **changes).late_since
+    return (found - START).days + 1 if found else None
+
+
+def test_a_day_is_late_once_its_grace_is_over():
+    assert [late(5, today=number) for number in (5, 6, 7, 8)] == [None, None, 6, 6]
+    assert [late(today=number) for number in (0, 1, 2, 9)] == [None, None, 1, 1]
+
+
+def test_the_last_day_is_late_like_any_other():
+    assert [late(13, today=number) for number in (14, 15, 30)] == [None, 14, 14]
+    assert "Nothing was looked at since 15 Mar 2026" in at(brief("srm", 13), today=15).next_step
+
+
+def test_after_the_last_day_nothing_more_is_late():
+    assert late(14, today=40) is None
+    assert at(brief("srm", 14), today=40).next_step == "Final analysis for 15 Mar 2026 is due"
+
+
+def test_days_that_a_pause_left_out_are_not_late_after_it():
+    resumed = told((EventKind.PAUSED, 5), (EventKind.RESUMED, 9))
+    assert [late(4, events=resumed, today=number) for number in (9, 10, 12)] == [None, 9, 9]
+    assert late(9, events=resumed, today=10) is None
+
+
+def test_a_day_that_was_missed_before_a_pause_is_late_after_it():
+    assert late(3, events=told((EventKind.PAUSED, 5), (EventKind.RESUMED, 9)), today=10) == 4
+
+
+def test_until_the_last_unit_of_a_stopped_one_has_matured_days_can_be_late():
+    waits = {"calendar": CALENDAR | {"maturity_days": 3}}
+    stopped = told((EventKind.STOPPED, 6))
+    assert [late(7, events=stopped, today=number, **waits) for number in (8, 9, 10)] == [None, 8, 8]
+    assert [late(9, events=stopped, today=number, **waits) for number in (10, 11, 20)] == [None, None, None]
+    done = at(brief("srm", 9), events=stopped, today=12, **waits)
+    assert done.next_step == "Final analysis for 10 Mar 2026 is due"
+
+
+def test_nothing_is_late_once_a_boundary_has_asked_for_the_analysis():
+    crossed = told((EventKind.ANALYSIS_DUE, 7))
+    assert late(7, events=crossed, today=12) is None
+    assert at(brief("srm", 7), events=crossed, today=12).next_step == "Final analysis for 8 Mar 2026 is due"
+
+
+def test_the_days_of_an_old_life_are_not_late_in_the_new_one():
+    again = {"calendar": {"first_day": day(20), "last_day": day(33)}}
+    reopened = told((EventKind.AMENDED, 8, {"reopens": True}), (EventKind.VALIDATED, 18))
+    assert [late(6, events=reopened, today=number, **again) for number in (12, 20, 21, 25)] == [None, None, 20, 20]
+
+
+def test_nothing_is_late_before_the_validation():
+    again = {"calendar": {"first_day": day(10), "last_day": day(23)}}
+    reopened = told((EventKind.AMENDED, 8, {"reopens": True}), (EventKind.VALIDATED, 13))
+    assert [late(6, events=reopened, today=number, **again) for number in (12, 13, 14)] == [None, None, 13]
+
+
+def test_days_of_a_used_extension_can_be_late():
+    extended = told((EventKind.ANALYSED, 14), (EventKind.DECIDED, 14), (EventKind.EXTENDED, 14))
+    assert [late(14, events=extended, today=number, **EXTENDABLE) for number in (15, 16, 22, 40)] == [None, 15, 15, 15]
+    assert late(20, events=extended, today=40, **EXTENDABLE) == 21
+
+
+def test_a_replay_is_never_late():
+    assert late(5, today=12, replay=True) is None
 
 
 RAMP = {"rollout": [{"share": 0.5, "days": 3}, {"share": 1.0, "days": 7}], "watch_days": 7}

@@ -95,6 +95,15 @@ def test_findings_of_each_experiments_own_day_are_found(full: Registry) -> None:
     assert {key.slug: found[key.row].headline for key in keys}["basket"] == "Judged again."
 
 
+def test_findings_of_many_experiments_stand_by_experiment_and_check(full: Registry) -> None:
+    days = dict.fromkeys(SLUGS, samples.day(1))
+    with full.reading() as session:
+        for keys in (newest_findings(session, CHECKS), findings_on(session, CHECKS, days)):
+            told = [(key.slug, key.check) for key in keys]
+            assert len({check for _, check in told}) == len(CHECKS)
+            assert told == sorted(told)
+
+
 def test_every_finding_of_an_experiment_stands_newest_first_in_every_revision(full: Registry) -> None:
     with full.reading() as session:
         keys = every_finding(session, "ranker")

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from trialflow.checks.finding import Status
 from trialflow.decision import Decision, Verdict
-from trialflow.memo.words import percent, scale_of, short_day
+from trialflow.memo.words import days, percent, scale_of, short_day
 from trialflow.overview.brief import Brief
 from trialflow.registry import Event, EventKind, Life, Stage, fold, since_reopening
 from trialflow.spec.experiment import Policy
@@ -33,6 +33,9 @@ LIST_CHECKS = ("effects", "guardrails", "harm", "srm", "information", "completen
 GRACE = timedelta(days=1)
 """How long after its end a day may wait for its run before that is told."""
 URGENT = (Status.FAIL, Status.NO_DATA)
+"""What asks for a person at once; a failure is told before data that are not there."""
+TOLD_FIRST = ("srm", "completeness", "harm", "guardrails", "effects", "information")
+"""Of checks that are equally urgent: first those that the others rest on. Checks that are not named follow by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +135,9 @@ def standing(
     extension = timedelta(days=experiment.calendar.max_extension_days if life.extended else 0)
     until = min(seen or today, experiment.calendar.last_day + extension)
     shown = effects_may_be_shown(briefs.get("srm"), decision)
-    late = _late_since(promise, life, seen, today)
+    late = _late_since(promise, life, events, seen, today)
+    # Whoever stops an experiment waits for its analysis: no day is worth more than that.
+    ended = life.stopped and life.analysis_due is not None
     return Standing(
         promise=promise,
         life=life,
@@ -148,7 +153,9 @@ def standing(
         late_since=late,
         briefs=briefs,
         decision=decision,
-        next_step=_late(late) if late else next_step(promise, life, briefs, decision, events, today=today),
+        next_step=_late(late)
+        if late and not ended
+        else next_step(promise, life, briefs, decision, events, today=today),
     )
 
 
@@ -201,14 +208,22 @@ def _afterwards(slug: str, life: Life, decision: Decision | None, events: Sequen
     return f"Nothing more: {(by_verdict and ended) or STAGES[life.stage]}"
 
 
-def _late_since(promise: Promise, life: Life, seen: date | None, today: date) -> date | None:
-    """No data is never health: a day that should have been looked at and was not. A replay is looked at when it is run."""
-    if life.stage is not Stage.RUNNING or promise.experiment.replay:
+def _late_since(promise: Promise, life: Life, events: Sequence[Event], seen: date | None, today: date) -> date | None:
+    """No data is never health: a day that should have been looked at and was not. A replay is looked at when it is run.
+
+    Nobody looks during a pause or before the present life has begun to run, and nothing is owed after the day that the
+    final analysis is due for.
+    """
+    if life.stage is not Stage.RUNNING or life.paused or promise.experiment.replay:
         return None
     calendar = promise.experiment.calendar
-    expected = min(today, calendar.final_day(extended=life.extended)) - GRACE
-    next_day = seen + timedelta(days=1) if seen else calendar.first_day
-    return next_day if next_day <= expected else None
+    first = max(seen + timedelta(days=1), calendar.first_day) if seen else calendar.first_day
+    last = min(today - GRACE, calendar.final_day(extended=life.extended), life.analysis_due or date.max)
+    return next((day for day in days(first, last) if _is_to_be_seen(fold(events, calendar, day))), None)
+
+
+def _is_to_be_seen(life: Life) -> bool:
+    return life.stage is Stage.RUNNING and not life.paused
 
 
 def _late(since: date) -> str:
@@ -218,9 +233,9 @@ def _late(since: date) -> str:
 def _while_running(promise: Promise, life: Life, briefs: Mapping[str, Brief], today: date) -> str:
     if life.paused:
         return "Paused: resume it by the form of preregistration"
-    urgent = next((one for one in briefs.values() if one.status in URGENT and one.next_step), None)
-    if urgent is not None:
-        return urgent.next_step
+    urgent = [one for one in briefs.values() if one.status in URGENT and one.next_step]
+    if urgent:
+        return min(urgent, key=_urgency).next_step
     if life.analysis_due is not None:
         return f"Final analysis for {short_day(life.analysis_due)} is due"
     experiment = promise.experiment
@@ -228,6 +243,11 @@ def _while_running(promise: Promise, life: Life, briefs: Mapping[str, Brief], to
         return f"Read every day; last look on {short_day(experiment.calendar.final_day(extended=life.extended))}"
     ahead = [day for day in experiment.look_days(extended=life.extended) if day >= today]
     return f"Next look on {short_day(ahead[0])}" if ahead else "Final analysis"
+
+
+def _urgency(one: Brief) -> tuple[int, int, str]:
+    place = TOLD_FIRST.index(one.check) if one.check in TOLD_FIRST else len(TOLD_FIRST)
+    return URGENT.index(one.status), place, one.check
 
 
 def _expected(promise: Promise, life: Life, information: Brief | None) -> date | None:

@@ -57,7 +57,7 @@ def promise_documents(session: Session, rows: Iterable[int]) -> dict[int, Stored
 
 
 def newest_findings(session: Session, checks: Sequence[str]) -> tuple[FindingKey, ...]:
-    """Per experiment and check the finding of the latest day, in its latest revision. One query."""
+    """Per experiment and check, in their order, the finding of the latest day in its latest revision. One query."""
     wanted = union_all(*(select(literal(check).label("check_name")) for check in checks)).subquery()
     newest = (
         select(FindingRow.id)
@@ -68,11 +68,14 @@ def newest_findings(session: Session, checks: Sequence[str]) -> tuple[FindingKey
         .scalar_subquery()
     )
     rows = select(newest).select_from(ExperimentRow).join(wanted, true())
-    return _keys(session, _columns().where(FindingRow.id.in_(rows)))
+    return _keys(session, _columns().where(FindingRow.id.in_(rows)).order_by(FindingRow.slug, FindingRow.check_name))
 
 
 def findings_on(session: Session, checks: Sequence[str], days: Mapping[str, date]) -> tuple[FindingKey, ...]:
-    """Findings of these checks on each experiment's own day, in their latest revision. One query for each BATCH of days."""
+    """Findings of these checks on each experiment's own day in their latest revision, by experiment and check.
+
+    One query for each BATCH of days.
+    """
     other = aliased(FindingRow)
     same = (other.slug == FindingRow.slug, other.check_name == FindingRow.check_name, other.as_of == FindingRow.as_of)
     newest = select(func.max(other.revision)).where(*same).scalar_subquery()
@@ -81,7 +84,7 @@ def findings_on(session: Session, checks: Sequence[str], days: Mapping[str, date
     for start in range(0, len(wanted), BATCH):
         here = tuple_(FindingRow.slug, FindingRow.as_of).in_(wanted[start : start + BATCH])
         query = _columns().where(FindingRow.check_name.in_(checks), here, FindingRow.revision == newest)
-        found += _keys(session, query)
+        found += _keys(session, query.order_by(FindingRow.slug, FindingRow.check_name))
     return found
 
 
