@@ -31,6 +31,7 @@ MOST = 400
 BY_SCHEDULE = (DagRunType.SCHEDULED, DagRunType.BACKFILL_JOB)
 """Nobody states anything about these: there is one every quarter of an hour, and none is about one experiment."""
 NAME = re.compile(r"[\w.-]+")
+SLUG_IN_YAML = re.compile(r"""^slug:[ \t]*["']?([\w.-]+)""", re.MULTILINE)
 WAITING = (TaskInstanceState.AWAITING_INPUT, TaskInstanceState.DEFERRED)
 
 
@@ -136,8 +137,14 @@ def _newest(run: Run) -> float:
 
 
 def _slug(run: DagRun) -> str:
-    """The experiment of a run: from its key, or as a person stated it who started it by hand."""
-    return (run.partition_key or "").partition("|")[0] or str((run.conf or {}).get("slug") or "")
+    """The experiment of a run: from its key, or as a person stated it who started it by hand, if only by a promise's text."""
+    stated = run.conf or {}
+    named = SLUG_IN_YAML.search(str(stated.get("yaml") or ""))
+    return (
+        (run.partition_key or "").partition("|")[0]
+        or str(stated.get("slug") or "")
+        or (named.group(1) if named else "")
+    )
 
 
 def _day(run: DagRun) -> date | None:

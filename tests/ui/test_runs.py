@@ -122,6 +122,23 @@ def test_a_run_by_hand_is_about_the_experiment_of_its_params(session: Session) -
     assert Runs(session).about("final_analysis", "one").slug == "my_shop"
 
 
+@pytest.mark.parametrize("text", ["slug: my_shop\ntitle: x", "title: |\n  slug: other\nslug:  'my_shop' # mine\n"])
+def test_a_run_that_registers_a_text_is_about_the_experiment_that_it_names(session: Session, text: str) -> None:
+    from trialflow_ui.runs import Runs
+
+    add_run(session, "preregistration", "one", conf={"yaml": text, "slug": ""})
+    assert Runs(session).about("preregistration", "one").slug == "my_shop"
+    assert [one.run for one in Runs(session).of("my_shop", DAY, DAY)] == ["one"]
+
+
+@pytest.mark.parametrize("text", ["", "title: x", "slug:", "- slug: my_shop", None])
+def test_a_run_that_names_no_experiment_is_about_none(session: Session, text: str | None) -> None:
+    from trialflow_ui.runs import Runs
+
+    add_run(session, "preregistration", "one", conf={"yaml": text})
+    assert Runs(session).about("preregistration", "one").slug == ""
+
+
 def test_a_mapped_task_is_about_the_experiment_it_is_named_after(session: Session) -> None:
     from trialflow_ui.runs import Runs
 
