@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from trialflow.errors import NoRecordError, SchemaError
 from trialflow.registry import Registry
 from trialflow.registry.connection import engine_of
 from trialflow.registry.migration import VERSION_TABLE, current, upgrade
+from trialflow.registry.overview import promises_in_force
 
 
 def test_where_no_record_is_none_is_made(tmp_path: Path) -> None:
@@ -89,3 +92,18 @@ def test_an_empty_record_answers_every_question_with_nothing() -> None:
         assert nothing.outbox() == ()
         with nothing.reading() as session:
             assert session.execute(text("SELECT count(*) FROM events")).scalar() == 0
+
+
+@pytest.mark.parametrize("kind", ["a file", "nothing"])
+def test_a_question_may_be_begun_asked_and_ended_by_three_threads(tmp_path: Path, kind: str) -> None:
+    """A web server hands a request from one of its threads to another."""
+    url = f"sqlite:///{tmp_path}/registry.db"
+    Registry.open(url).close()
+    with Registry.to_read(url) if kind == "a file" else Registry.empty() as record, ExitStack() as stack:
+        first, second, third = (stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3))
+        for _ in range(2):  # the second question finds no trace of the first
+            asking = record.reading()
+            session = first.submit(asking.__enter__).result()
+            assert first.submit(promises_in_force, session).result() == {}
+            assert second.submit(promises_in_force, session).result() == {}
+            third.submit(asking.__exit__, None, None, None).result()

@@ -98,7 +98,8 @@ def _sqlite_to_read(url: URL, file: Path) -> Engine:
 
 def empty_engine(tables: MetaData) -> Engine:
     """An engine whose every connection has these tables to itself, in memory, with nothing in them."""
-    engine = create_engine("sqlite://", poolclass=NullPool)
+    # No pool: the emptiness of a connection goes with it. Sessions of a web server move between threads, one at a time.
+    engine = create_engine("sqlite://", poolclass=NullPool, connect_args={"check_same_thread": False})
     event.listen(engine, "begin", lambda connection: tables.create_all(connection, checkfirst=False))
     return engine
 
