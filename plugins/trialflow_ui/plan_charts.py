@@ -21,7 +21,7 @@ def effect_chart(plan: Plannable) -> dict[str, Any]:
     """The smallest effect shown with the promised power after so many weeks; a line more where CUPED's gain is known."""
     factor, unit = axis(plan)
     asked = percent(plan.finding.evidence["power_per_test"], 0)
-    series = [("as registration plans it", "effect"), *([("with CUPED", "adjusted")] if plan.gain else [])]
+    series = [("without CUPED", "effect"), *([("with CUPED", "adjusted")] if plan.gain else [])]
     values = [
         {
             "weeks": one.weeks,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+
+from scipy.special import ndtri
 
 from trialflow.checks.comparison import number
 from trialflow.checks.expected_power import power_by_day
@@ -20,19 +22,23 @@ from trialflow.stats.power import minimum_detectable_effect, planned_information
 CURVE_WEEKS = 12
 MOST_POINTS: Mapping[Policy, int] = {Policy.FIXED: MOST_WEEKS, Policy.GROUP_SEQUENTIAL: 16, Policy.ALWAYS_VALID: 10}
 """Points of a curve, by what one costs: a boundary for each look, and under `always_valid` every day is a look."""
+FIRST_GUESS = (1.3, 3.0)  # effect over that of one look, and what 1 more of it adds to the chance's quantile
+CLOSE_ENOUGH = 0.1  # of a quantile: the last step then errs by its square
+MOST_STEPS = 12
+SURELY = 1e-5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """A run of so many weeks.
 
-    `effect` is the smallest it shows with the promised power, on the metric's own scale (`adjusted` with CUPED); `chance`
-    that of showing the smallest effect worth having by its last look.
+    `effect` is the smallest it shows with the promised power, on the metric's own scale (`adjusted` with CUPED), None where
+    it shows none; `chance` that of showing the smallest effect worth having by its last look.
     """
 
     weeks: int
     units: int
-    effect: float
+    effect: float | None
     adjusted: float | None
     chance: float | None
 
@@ -41,7 +47,7 @@ class Point:
 class Durations:
     """A promise that can be asked about calendars of other lengths; `base` is its primary metric's.
 
-    `power` is that of the primary metric's test. What was planned for a number of weeks is kept.
+    `power` is that of the primary metric's test. What was found for a number of weeks is kept.
     """
 
     promise: Promise
@@ -51,6 +57,10 @@ class Durations:
     rate: float
     power: float
     made: dict[int, tuple[Promise, Plan]] = field(default_factory=dict)
+    chances: dict[int, float | None] = field(default_factory=dict)
+    effects: dict[int, float | None] = field(default_factory=dict)
+    ratios: dict[int, float] = field(default_factory=dict)
+    slopes: dict[int, float] = field(default_factory=dict)
 
     def over(self, weeks: int) -> tuple[Promise, Plan]:
         """The same promise over so many weeks with the looks that fit, and the plan of its primary metric."""
@@ -92,26 +102,75 @@ class Durations:
 
     def curve(self, chosen: int, gain: float | None) -> Iterator[Point]:
         """Every week up to half as long again as the `chosen` number, and at least CURVE_WEEKS; fewer where it costs."""
-        least = max(self.drafted.least_weeks, 1 if self.has_looks(1) else 2)
-        longest = min(max(CURVE_WEEKS, chosen * 3 // 2), MOST_WEEKS)
+        least = self.least
+        if least is None:
+            return
+        longest = max(min(max(CURVE_WEEKS, chosen * 3 // 2), MOST_WEEKS), least)
         policy = self.promise.experiment.analysis.stopping.policy
         step = -(-(longest - least + 1) // MOST_POINTS[policy])
         for weeks in sorted({*range(least + max(chosen - least, 0) % step, longest + 1, step), chosen}):
-            promise, made = self.over(weeks)
-            primary = made.of(promise.experiment.metrics.primary.metric)
-            if primary is None or not made.expected_units:
+            _, made = self.over(weeks)
+            if not made.metrics or not made.expected_units:
                 continue
-            effect = self._shown(promise, primary, made.expected_units)
-            by_day = power_by_day(replace(promise, plan=made), made)
+            effect = self.effect(weeks)
             yield Point(
                 weeks=weeks,
                 units=made.expected_units,
                 effect=effect,
-                adjusted=effect * math.sqrt(1.0 - gain) if gain else None,
-                chance=by_day[-1]["power"] if by_day else None,
+                adjusted=with_cuped(effect, gain),
+                chance=self.chance(weeks),
             )
 
-    def _shown(self, promise: Promise, primary: MetricPlan, units: int) -> float:
+    @property
+    def least(self) -> int | None:
+        """The shortest calendar that registration takes: with the looks that were typed, or one that the policy needs."""
+        return next((weeks for weeks in range(self.drafted.least_weeks, MOST_WEEKS + 1) if self.has_looks(weeks)), None)
+
+    def shown_after(self, points: Sequence[Point]) -> int | None:
+        """The fewest weeks whose run shows the smallest effect worth having with the power; None beyond the points."""
+        return self._first(points, lambda weeks: (self.chance(weeks) or 0.0) >= self.power)
+
+    def gained_after(self, points: Sequence[Point], gain: float) -> int | None:
+        """The same with the share `gain` of the variance removed."""
+        _, made = self.over(self.least or 1)
+        minimum = next((one.minimum_effect for one in made.metrics if one.minimum_effect), 0.0)
+
+        def shows(weeks: int) -> bool:
+            effect = with_cuped(self.effect(weeks), gain)
+            return effect is not None and effect <= minimum
+
+        return self._first(points, shows)
+
+    def _first(self, points: Sequence[Point], holds: Callable[[int], bool]) -> int | None:
+        """The first week at which `holds` is true. Between two points by halves: what a run shows, a longer one shows too."""
+        place = next((place for place, one in enumerate(points) if holds(one.weeks)), None)
+        if place is None:
+            return None
+        below = points[place - 1].weeks if place else (self.least or 1) - 1
+        found = points[place].weeks
+        while found - below > 1:
+            middle = (below + found) // 2
+            found, below = (middle, below) if holds(middle) else (found, middle)
+        return found
+
+    def chance(self, weeks: int) -> float | None:
+        """The chance that a run of so many weeks shows the smallest effect worth having by its last look."""
+        if weeks not in self.chances:
+            promise, made = self.over(weeks)
+            self.chances[weeks] = _last_chance(promise, made)
+        return self.chances[weeks]
+
+    def effect(self, weeks: int) -> float | None:
+        """The smallest effect that a run of so many weeks, planned for it, shows with the power; None where it shows none."""
+        if weeks not in self.effects:
+            promise, made = self.over(weeks)
+            primary = made.of(promise.experiment.metrics.primary.metric)
+            alone = self._resolvable(promise, primary, made.expected_units) if primary and made.expected_units else None
+            read_daily = promise.experiment.analysis.stopping.policy is Policy.ALWAYS_VALID
+            self.effects[weeks] = self._read_daily(weeks, alone) if read_daily and alone else alone
+        return self.effects[weeks]
+
+    def _resolvable(self, promise: Promise, primary: MetricPlan, units: int) -> float | None:
         """The smallest effect that so many units in all show: what `checks.power` calls resolvable."""
         experiment = promise.experiment
         shares = experiment.weights_on(experiment.calendar.first_day)
@@ -124,7 +183,46 @@ class Durations:
             ratio=min(shares[one.name] for one in experiment.treatments) / control,
             inflation=inflation(promise, primary, self.power),
         )
-        return number(float(found)) or 0.0
+        return number(float(found))
+
+    def _read_daily(self, weeks: int, alone: float) -> float | None:
+        """The effect that a confidence sequence tuned for it shows with the power; `alone` is that of one look.
+
+        Their ratio hardly depends on the duration, so that of the nearest run found before is the first guess. The quantile
+        of the chance is all but a straight line in the effect.
+        """
+        promise, made = self.over(weeks)
+        near = min(self.ratios, key=lambda known: abs(known - weeks), default=None)
+        guess, slope = (self.ratios[near], self.slopes[near]) if near else FIRST_GUESS
+        wanted, before = float(ndtri(self.power)), None
+        for _ in range(MOST_STEPS):
+            chance = _last_chance(promise, _planned_for(made, guess * alone))
+            short = wanted - float(ndtri(min(max(chance or 0.0, SURELY), 1.0 - SURELY)))
+            if before is not None and before[0] != guess and (before[1] - short) / (guess - before[0]) > 0.0:
+                slope = (before[1] - short) / (guess - before[0])
+            before, off = (guess, short), abs(short)
+            guess += min(max(short / slope, -0.3 * guess), guess)
+            if off < CLOSE_ENOUGH:
+                self.ratios[weeks], self.slopes[weeks] = guess, slope
+                return number(guess * alone)
+        return None
+
+
+def with_cuped(effect: float | None, gain: float | None) -> float | None:
+    """The effect with the share `gain` of the variance removed; a confidence sequence is tuned for it as well."""
+    return effect * math.sqrt(1.0 - gain) if gain and effect is not None else None
+
+
+def _last_chance(promise: Promise, made: Plan) -> float | None:
+    by_day = power_by_day(replace(promise, plan=made), made)
+    return by_day[-1]["power"] if by_day else None
+
+
+def _planned_for(made: Plan, effect: float) -> Plan:
+    """The plan of one look for another effect of the primary metric: units go with its square."""
+    primary = next(one for one in made.metrics if one.minimum_effect)
+    units = (made.tuning_units or 0) * (float(primary.minimum_effect or effect) / effect) ** 2
+    return replace(made, metrics=(replace(primary, minimum_effect=effect),), tuning_units=max(up(units), 1))
 
 
 def in_all(promise: Promise, units: int) -> int:

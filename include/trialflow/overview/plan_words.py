@@ -184,7 +184,7 @@ def notes(plan: Plannable) -> Iterator[str]:
         yield f"The promise states the baseline of {listed(stated)}; registration takes it as it is."
     yield from _about_policy(plan)
     if plan.gain:
-        weeks = next((one.weeks for one in plan.curve if _shows(plan, one.adjusted)), None)
+        weeks = plan.gained_after
         sooner = f" and the effect would show after {counted(weeks, 'week')}" if weeks else ""
         yield (
             f"CUPED that removes {percent(plan.gain)} of the variance ({_gain_from(plan)}) would need about "
@@ -210,11 +210,6 @@ def _about_audience(plan: Plannable) -> Iterator[str]:
         )
 
 
-def _shows(plan: Plannable, effect: float | None) -> bool:
-    minimum = _minimum(plan)
-    return effect is not None and effect <= minimum
-
-
 def _minimum(plan: Plannable) -> float:
     primary = plan.promise.plan.of(plan.promise.experiment.metrics.primary.metric)
     return float(primary.minimum_effect or 0.0) if primary else 0.0
@@ -224,10 +219,9 @@ def _about_policy(plan: Plannable) -> Iterator[str]:
     if plan.promise.experiment.analysis.stopping.policy is not Policy.ALWAYS_VALID:
         return
     asked = plan.finding.evidence["power_per_test"]
-    enough = next((one.weeks for one in plan.curve if (one.chance or 0.0) >= asked), None)
     when = (
-        f"after {counted(enough, 'week')}"
-        if enough
+        f"after {counted(plan.shown_after, 'week')}"
+        if plan.shown_after
         else f"not within {plan.curve[-1].weeks} weeks"
         if plan.curve
         else ""
@@ -307,8 +301,10 @@ def axis(plan: Plannable) -> tuple[float, str]:
     return scale.factor, scale.effect_unit
 
 
-def effect_text(plan: Plannable, effect: float) -> str:
-    """An effect in the kind that was promised: `5.5% of the control value`, `0.4 views`."""
+def effect_text(plan: Plannable, effect: float | None) -> str:
+    """An effect in the kind that was promised: `5.5% of the control value`, `0.4 views`; `none` where none is shown."""
+    if effect is None:
+        return "none"
     factor, unit = axis(plan)
     return f"{significant(factor * effect)}{'' if unit.startswith('%') else ' '}{unit}"
 
@@ -331,7 +327,7 @@ def curve_rows(plan: Plannable) -> tuple[tuple[str, ...], ...]:
         (
             whole(one.weeks),
             whole(one.units),
-            *(effect_text(plan, found) for found in (one.effect, one.adjusted) if found is not None),
+            *(effect_text(plan, found) for found in (one.effect, *((one.adjusted,) if plan.gain else ()))),
             percent(min(one.chance, 1.0), 0) if one.chance is not None else "",
         )
         for one in plan.curve

@@ -42,7 +42,7 @@ from trialflow.overview.plan_history import (
     traffic,
 )
 from trialflow.spec.catalog import Catalog
-from trialflow.spec.experiment import Guardrail
+from trialflow.spec.experiment import Guardrail, Policy
 from trialflow.spec.metric import Metric
 from trialflow.spec.promise import Plan, Promise
 from trialflow.spec.rules.calendar import WEEK
@@ -83,6 +83,8 @@ class Plannable:
     `promise` carries the plan that registration would lock, `finding` what it would keep with it, `refusals` what it would
     refuse. `enough` are the full weeks that the power asks for, MOST_WEEKS + 1 for more than that, None where no traffic is
     known; `inflation` is what the looks cost in information; `text` the promise as YAML with blanks for its words.
+    `shown_after` and `gained_after` are the first full weeks whose run shows the smallest effect worth having with the power,
+    without CUPED where every day is read and with what CUPED removes; None where no run of the curve does.
     """
 
     drafted: Draft
@@ -99,6 +101,8 @@ class Plannable:
     curve: tuple[Point, ...]
     protections: tuple[Protection, ...]
     text: str
+    shown_after: int | None = None
+    gained_after: int | None = None
 
     @property
     def weeks(self) -> int:
@@ -268,6 +272,8 @@ def _result(
     primary = promise.experiment.metrics.primary.metric
     gain = asked.drafted.gain or asked.measured.gains.get(primary)
     weeks = promise.experiment.calendar.days // WEEK
+    curve = tuple(durations.curve(weeks, gain)) if durations else ()
+    always = promise.experiment.analysis.stopping.policy is Policy.ALWAYS_VALID
     words = {**BLANK, **_unit(asked.known[primary])}
     rows = [row for row, _ in asked.drafted.form.numbered]
     return Plannable(
@@ -282,12 +288,14 @@ def _result(
         traffic=asked.traffic,
         locks_traffic=asked.locks_traffic,
         gain=gain,
-        curve=tuple(durations.curve(weeks, gain)) if durations else (),
+        curve=curve,
         protections=tuple(
             _protection(locked, finding, asked.known.get(one.metric), one, row, durations)
             for row, one in zip(rows, promise.experiment.metrics.guardrails, strict=True)
         ),
         text=write_yaml(document(asked.drafted, asked.catalog, weeks, words=words, stated=stated)),
+        shown_after=durations.shown_after(curve) if durations and always else None,
+        gained_after=durations.gained_after(curve, gain) if durations and gain else None,
     )
 
 
