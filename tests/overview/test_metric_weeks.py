@@ -1,4 +1,4 @@
-"""A metric's weeks: each week's newcomers with whole windows, read in the warehouse and kept nowhere."""
+"""A metric's weeks: each week's visitors with whole windows, read in the warehouse and kept nowhere."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read(
 
 
 def counted(workspace: Workspace, first: date, last: date) -> tuple[int, float]:
-    """By plain SQL over the tables: newcomers of these days, and their views up to the third day after the first visit."""
+    """By plain SQL over the tables: visitors of these days, and their views up to the third day after the first visit then."""
     days = (last - first).days + 4
     engine = workspace.connections.engine("lake")
     query = f"""
@@ -56,6 +56,14 @@ def test_a_week_is_that_of_a_query_written_by_hand(small_shop: Workspace) -> Non
     assert last.lower is not None
     assert last.upper is not None
     assert last.lower < (last.mean or 0.0) < last.upper
+
+
+def test_who_comes_in_two_weeks_counts_in_both(small_shop: Workspace) -> None:
+    before, last = read(small_shop).weeks[-2:]
+    came = [counted(small_shop, one.first, one.last)[0] for one in (before, last)]
+    assert [before.units, last.units] == came
+    together, _ = counted(small_shop, before.first, last.last)
+    assert before.units + last.units > together
 
 
 def test_weeks_follow_each_other_and_empty_ones_have_no_number(small_shop: Workspace) -> None:

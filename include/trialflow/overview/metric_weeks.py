@@ -1,4 +1,8 @@
-"""A metric's recent weeks, read in the warehouse on demand: each week's newcomers with their whole windows."""
+"""A metric's recent weeks, read in the warehouse on demand: each week's visitors with their whole windows.
+
+A visitor counts from the first visit in the week on, whether or not there were earlier ones, as a unit of an experiment
+that began with the week would; who comes in several weeks counts in each.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ ANY_EFFECT = {"effect": "1%", "treatments": "1"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """Units that came first in these seven days: how many, and their mean, in words and on the scale of the words.
+    """The visitors of these seven days: how many units, and their mean, in words and on the scale of the words.
 
     `lower` and `upper` are its 95% interval; without units, or with values that do not vary, there is no mean.
     """
@@ -117,7 +121,10 @@ def _read(workspace: Workspace, promise: Promise, metric: Metric, through: date,
 
 
 def _week(workspace: Workspace, promise: Promise, metric: Metric, last: date, closed: int) -> Week:
-    """Who came first in the week up to `last`; their windows close `closed` days later, so that only they count."""
+    """The visitors of the week up to `last`, each from the first visit in it; their windows are closed `closed` days later.
+
+    Who comes only in those later days is seen too, but has no closed window and does not count.
+    """
     before = last + timedelta(days=closed + 1)
     summaries = history(promise, workspace.connections, before=before, days=WEEK + closed)
     empty = Week(first=last - timedelta(days=WEEK - 1), last=last, units=0)
