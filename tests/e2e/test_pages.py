@@ -10,12 +10,17 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import PHONE, READER, THEMES
 from tests.e2e.record import ASKED_ON, BROKEN, DAYS, HARMED, SHOWN, TO_SIGN
-from tests.e2e.ui import INSIDE, cut_off, drawn, frame, inner, overflow, violations
+from tests.e2e.ui import INSIDE, check_promise, cut_off, drawn, frame, inner, overflow, violations, write_promise
 from trialflow.local.runs import SIGN, SIGNING, Runs, wait_until
 from trialflow_ui.render import NAVIGATION
 
 SHOWN_ON = DAYS[SHOWN]
-PLANNED = "/plan/?metric=shop_conversion_3d&effect=10%25&guardrail_1=shop_errors_1d&margin_1=20%25"
+PLAN = "metric=shop_conversion_3d&effect=10%25&guardrail_1=shop_errors_1d&margin_1=20%25"
+PLANNED = f"/plan/?{PLAN}"
+WRITTEN = f"/plan/register?{PLAN}"
+CHECKED, REFUSED = f"{WRITTEN}#checked", f"{WRITTEN}#refused"
+"""What a promise looks like after Check, with its words and without: not addresses, for a form was sent."""
+OF_A_RUN = "/run/?dag_id=daily_monitoring&run_id=scheduled__2026-11-01T00%3A00%3A00%2B00%3A00"
 
 PAGES = (
     "/experiments/",
@@ -27,9 +32,25 @@ PAGES = (
     "/portfolio/",
     "/plan/",
     PLANNED,
+    WRITTEN,
+    CHECKED,
+    REFUSED,
     "/metrics/",
     "/metrics/gross_conversion",
+    OF_A_RUN,
 )
+
+
+def opened(window, address: str, **how):
+    """A page whole: with its charts, and where a form has to be sent, after that."""
+    page = window(f"{INSIDE}{address.partition('#')[0]}", **how)
+    if address == CHECKED:
+        write_promise(page)
+    if address in (CHECKED, REFUSED):
+        check_promise(page)
+        expect(frame(page).locator("[data-register]")).to_have_count(address == CHECKED)
+    drawn(page)
+    return page
 
 
 TALL = {"width": 1280, "height": 1280}
@@ -103,28 +124,37 @@ def test_an_experiment_opens_from_the_list_and_its_chart_tells_its_numbers(windo
     picture(page, f"tooltip-{theme}")
 
 
-def test_a_link_to_airflow_leaves_the_frame(window, picture):
-    page = window(f"{INSIDE}/experiments/{TO_SIGN}")
-    link = frame(page).locator("a[data-airflow][href*='/dags/']").first
-    there = link.get_attribute("href")
-    link.click()
-    page.wait_for_url(f"**{there.partition('?')[0]}**")
-    expect(page.locator("iframe")).to_have_count(0)
+def test_a_run_of_an_experiment_opens_in_airflow_out_of_the_frame(window, picture, airflow):
+    (asked,) = Runs(airflow.rest).sign_offs()
+    # Retests are switched off here, so that this one stays queued.
+    by_hand = "manual__2018-01-02T03:04:05+00:00"
+    run = {"logical_date": None, "dag_run_id": by_hand, "conf": {"slug": TO_SIGN}}
+    airflow.rest.send("POST", "/dags/retest/dagRuns", run)
+    for dag, run_id in (("retest", by_hand), (SIGNING, asked.run)):
+        page = window(f"{INSIDE}/experiments/{TO_SIGN}")
+        runs = frame(page).get_by_role("region", name="Runs, newest first")
+        expect(runs).to_be_hidden()
+        frame(page).locator("section[aria-labelledby=runs] summary").click()
+        expect(runs.get_by_role("row")).to_have_count(3)
+        runs.get_by_role("link", name=dag).click()
+        page.wait_for_url(f"**/dags/{dag}/runs/{quote(run_id, safe='')}**")
+        expect(page.locator("iframe")).to_have_count(0)
+        expect(page.get_by_text(run_id).first).to_be_visible()
+        expect(page.get_by_text("Queued" if dag == "retest" else "Running").first).to_be_visible()
+        picture(page, f"run-of-{dag}")
 
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("address", PAGES)
 def test_axe_finds_nothing_serious(window, picture, address, theme):
-    page = window(f"{INSIDE}{address}", theme=theme)
-    drawn(page)
+    page = opened(window, address, theme=theme)
     picture(page)
     assert violations(page) == []
 
 
 @pytest.mark.parametrize("address", PAGES)
 def test_a_phone_needs_no_scrolling_to_the_side(window, picture, address):
-    page = window(f"{INSIDE}{address}", size=PHONE)
-    drawn(page)
+    page = opened(window, address, size=PHONE)
     picture(page)
     assert overflow(page) <= 0
     assert cut_off(page) == []

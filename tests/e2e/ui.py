@@ -72,3 +72,28 @@ def overflow(page: Page) -> int:
     return int(
         inner(page).evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     )
+
+
+WORDS = {
+    "Slug": "shorter_form",
+    "Title": "A shorter form",
+    "Hypothesis": "Fewer fields let more visitors buy.",
+    "Mechanism": "Each field is a reason to leave.",
+    "Audience": "All visitors",
+    "Owner": "Shop team",
+    "Unit": "visitor",
+    "Layer": "form",
+}
+"""What a person writes to a plan, by the label of its field."""
+
+
+def write_promise(page: Page, **changes: str) -> None:
+    """Fill in the words of the promise that a plan leads to."""
+    for label, words in {**WORDS, **changes}.items():
+        frame(page).get_by_label(label, exact=True).fill(words)
+
+
+def check_promise(page: Page) -> None:
+    """Have the page check the promise, and wait for what it says."""
+    frame(page).get_by_role("button", name="Check").click()
+    expect(frame(page).locator(".checked")).to_be_visible()
