@@ -30,7 +30,7 @@ def read(
 
 
 def counted(workspace: Workspace, first: date, last: date) -> tuple[int, float]:
-    """By plain SQL over the tables: visitors of these days, and their views up to the third day after the first visit then."""
+    """By plain SQL over the tables: visitors of these days, and their views up to the third day after their first visit."""
     days = (last - first).days + 4
     engine = workspace.connections.engine("lake")
     query = f"""

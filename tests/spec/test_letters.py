@@ -16,12 +16,28 @@ from trialflow.spec.parsing import parse_metric, parse_source
 
 TURNING = [chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))]
 CONTROLS = ["\x07", "\x1b", "\x7f", "\x85"]
-SEEN = ["ü", "עברית", "العربية", "\u200f", "\u200d", "👩\u200d🔬", "→", "\u00a0", "two\nlines", "a\ttab"]
+EMPTY = [chr(code) for code in (0xAD, 0x115F, 0x1160, 0x200B, 0x2060, 0x2061, 0x2064, 0x206A, 0x3164, 0xFEFF, 0xFFA0)]
+TAGS = ["\U000e0001", "\U000e0041", "\U000e007f"]
+SCOTLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
+SEEN = [
+    *("ü", "עברית", "العربية", "\u200f", "\u200e", "\u061c", "\u200c", "\u200d", "👩\u200d🔬", "❤\ufe0f", "e\u0301"),
+    *(
+        "می\u200cخواهم",
+        "→",
+        "\u00a0",
+        "two\nlines",
+        "a\ttab",
+        SCOTLAND,
+        f"{SCOTLAND}{SCOTLAND}",
+        "\U0001f3f4",
+        "한국어",
+    ),
+]
 TEXTS = ("title", "hypothesis", "mechanism", "owner", "audience")
 
 
 def escaped(letter: str) -> str:
-    return f'"before \\u{ord(letter):04x} after"'
+    return f'"before \\U{ord(letter):08x} after"'
 
 
 def refused(text: str) -> list[tuple[str, str]]:
@@ -38,11 +54,12 @@ def with_line(field: str, value: str) -> str:
     return "".join([*lines[:start], f"{field}: {value}\n", *lines[end:]])
 
 
-@pytest.mark.parametrize("letter", [*TURNING, *CONTROLS])
+@pytest.mark.parametrize("letter", [*TURNING, *CONTROLS, *EMPTY, *TAGS])
 def test_a_promise_with_what_nobody_sees_is_refused_by_field_and_character(letter: str) -> None:
     ((field, message),) = refused(with_line("title", escaped(letter)))
     assert field == "title"
     assert f"U+{ord(letter):04X}" in message
+    assert "as character 8, after 'before '" in message
     assert "which nobody sees" in message
 
 
@@ -80,7 +97,46 @@ def test_what_other_writings_need_is_kept(text: str) -> None:
     assert unseen_problems("x.yaml", "title", text) == []
 
 
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf"])))
+@pytest.mark.parametrize("hidden", ["\u200b", "\ufeff", "\u00ad", "\u2060", "\u3164"])
+def test_two_owners_never_look_alike(hidden: str) -> None:
+    assert [name for name, _ in refused(with_line("owner", f"a{hidden}nn"))] == ["owner"]
+
+
+def test_the_error_says_which_character_where_and_what_to_do() -> None:
+    (problem,) = unseen_problems("x.yaml:3", "owner", "a\u200bnn\u3164, a\u200bnn")
+    assert problem.value == "'a\\u200bnn\\u3164, a\\u200bnn'"
+    assert problem.message == (
+        "holds U+200B (zero width space) as character 2, after 'a', "
+        "and U+3164 (hangul filler) as character 5, after 'ann', which nobody sees"
+    )
+    assert "type the text anew" in problem.cure
+
+
+def test_what_begins_a_text_is_told_so() -> None:
+    (problem,) = unseen_problems("x.yaml", "title", "\ufeffTitle")
+    assert "U+FEFF (zero width no-break space) as its first character, which nobody sees" in problem.message
+
+
+def test_a_mark_of_the_encoding_at_the_start_of_a_file_is_no_text() -> None:
+    marked = admit("\ufeff" + EXPERIMENT, "x.yaml", catalog=catalog(), today=TODAY)
+    assert marked.experiment == admit(EXPERIMENT, "x.yaml", catalog=catalog(), today=TODAY).experiment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SCOTLAND[1:],  # tags without a flag
+        SCOTLAND[:-1],  # that never end
+        "\U0001f3f4\U000e007f",  # that say nothing
+        "\U0001f3f4" + "\U000e0067" * 40 + "\U000e007f",  # a letter to somebody
+        SCOTLAND + "\U000e0067",
+    ],
+)
+def test_tags_stand_in_flags_only(text: str) -> None:
+    assert unseen_problems("x.yaml", "title", text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf"], exclude_characters=EMPTY)))
 def test_letters_signs_and_spaces_are_never_refused(text: str) -> None:
     assert unseen_problems("x.yaml", "title", text) == []
 
