@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 from statistics import NormalDist
@@ -11,6 +12,7 @@ import pytest
 from tests.overview.test_planning import ASKED, BY_HAND, SEQUENTIAL, result
 from tests.stages.worlds import shop
 from trialflow.overview.plan_chance import Together, together
+from trialflow.overview.plan_words import cards
 from trialflow.stages.workspace import Workspace
 
 NORMAL = NormalDist()
@@ -57,6 +59,33 @@ def test_all_together_lie_between_the_bounds_of_bonferroni_and_frechet() -> None
     assert together([0.3, 0.4]) == Together(lower=0.0, upper=0.3)
     assert together([0.9, None]) is None
     assert together([]) is None
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "told"),
+    [
+        (0.8, 0.9, "80% to 90%"),
+        (0.992, 0.996, "99% to over 99%"),
+        (0.988, 0.9951, "99% to over 99%"),
+        (0.996, 0.999, "over 99%"),
+        (0.004, 0.996, "under 1% to over 99%"),
+        (0.0, 0.3, "under 1% to 30%"),
+        (0.0, 0.001, "under 1%"),
+        (0.901, 0.902, "90%"),
+    ],
+)
+def test_bounds_are_told_without_moving_them_inwards(
+    workspace: Workspace, lower: float, upper: float, told: str
+) -> None:
+    """As many guardrails with the chance `upper` as leave `lower` of all, and the primary metric with the rest."""
+    plan = result(workspace, **TIGHT)
+    (guard,) = plan.protections
+    count = int((1.0 - lower) / (1.0 - upper))
+    rest = 1.0 - (1.0 - lower - count * (1.0 - upper))
+    finding = replace(plan.finding, evidence=plan.finding.evidence | {"power_by_day": [{"power": rest}]})
+    changed = replace(plan, finding=finding, protections=(replace(guard, chance=upper),) * count)
+    (card,) = (one for one in cards(changed) if one.name == "Chance of a SHIP")
+    assert card.value == told
 
 
 def test_a_plan_without_guardrails_ships_by_its_primary_metric(workspace: Workspace) -> None:

@@ -189,6 +189,35 @@ class TestAGuardrail:
         assert row.good is None
         assert "no baseline" in row.verdict
 
+    def test_that_no_calendar_with_its_looks_proves_has_no_date(self, small_shop: Workspace) -> None:
+        """Two weeks cost one look, 52 cost 51: the units of two weeks would be there in 51 weeks, and would not do then."""
+        asked = ASKED | BY_HAND | SEQUENTIAL | {"margin_1": "0.00304", "weeks": "2"}
+        plan = result(small_shop, **asked)
+        assert plan_words.protection_rows(plan)[0].by == "not within 52 weeks"
+        (longest,) = result(small_shop, **asked | {"weeks": "52"}).protections
+        assert longest.feasible is False
+
+    def test_beyond_ten_years_says_so(self, small_shop: Workspace) -> None:
+        plan = result(small_shop, **ASKED | BY_HAND | {"margin_1": "0.0001", "weeks": "2"})
+        assert plan_words.protection_rows(plan)[0].by == "not within ten years"
+
+    def test_of_one_look_has_a_date_however_late(self, small_shop: Workspace) -> None:
+        plan = result(small_shop, **ASKED | BY_HAND | {"margin_1": "0.002", "weeks": "2"})
+        assert (plan_words.protection_rows(plan)[0].weeks or 0) > 52
+
+
+class TestTypedLooks:
+    def test_may_come_after_the_last_day_while_windows_close(self, small_shop: Workspace) -> None:
+        """views_3d waits three days more, so day 364 comes before the last look of 52 weeks."""
+        plan = result(small_shop, **ASKED | BY_HAND | SEQUENTIAL | {"looks": "7 364"})
+        assert [one.weeks for one in plan.curve] == [52]
+        assert plan.promise.experiment.analysis.stopping.looks == (7, 364)
+
+    def test_make_the_shortest_calendar_that_has_a_later_day(self, small_shop: Workspace) -> None:
+        typed = ASKED | BY_HAND | SEQUENTIAL | {"looks": "7 14"}
+        assert result(small_shop, **typed).weeks == 2
+        assert [one.field for one in made(small_shop, **typed, weeks="1").faults] == ["looks"]
+
 
 class TestAFaultyForm:
     def test_is_refused_with_all_its_faults_beside_their_fields(self, small_shop: Workspace) -> None:
@@ -245,12 +274,30 @@ class TestAFaultyForm:
             ({"looks": "3", **SEQUENTIAL}, "looks"),
             ({"looks": "365", **SEQUENTIAL}, "looks"),
             ({"looks": "9" * 200, **SEQUENTIAL}, "looks"),
+            ({"looks": "7 371", **SEQUENTIAL}, "looks"),
+            ({"effect": "1" * 330}, "effect"),
+            ({"effect": "1" * 330, "scale": "absolute"}, "effect"),
+            ({"effect": "1e400%"}, "effect"),
+            ({"margin_1": "9" * 330, "margin_scale_1": "relative"}, "margin_1"),
+            ({"mean": "1e300", "std_dev": "1"}, "mean"),
+            ({"traffic": "1" * 330}, "traffic"),
+            ({"mean_1": "0", "std_dev_1": "1", "margin_1": "5%", "margin_scale_1": "relative"}, "margin_1"),
             ({"mean": "5"}, "std_dev"),
         ],
     )
     def test_never_ends_in_a_crash(self, small_shop: Workspace, typed: dict[str, str], field: str) -> None:
         found = made(small_shop, **ASKED | typed)
         assert field in by_field(found.faults)
+        assert not any("np." in f"{one.message} {one.cure}" for one in found.faults)
+
+    def test_says_that_a_share_of_nothing_is_no_effect(self, small_shop: Workspace) -> None:
+        (fault,) = made(small_shop, **ASKED | {"mean": "0", "std_dev": "1"}).faults
+        assert "mean of views_3d, which is 0" in fault.message
+        assert "absolute" in fault.cure
+
+    def test_of_too_long_a_number_says_how_long_it_may_be(self, small_shop: Workspace) -> None:
+        (fault,) = made(small_shop, **ASKED | {"effect": "1" * 330}).faults
+        assert "at most 15 digits" in fault.cure
 
     def test_says_that_no_history_can_be_read_and_what_to_do(self, tmp_path: Path) -> None:
         (fault,) = made(shop(tmp_path), **ASKED).faults
@@ -297,10 +344,39 @@ class TestTheRecord:
         assert plan.known["views_3d"].recorded is not None
         assert any("The warehouse gives no baseline" in note for note in plan_words.notes(plan))
 
+    @pytest.mark.parametrize("basis", ["", "record"])
+    def test_lends_its_traffic_to_a_baseline_that_was_typed(
+        self, record: tuple[Workspace, Any], tmp_path: Path, basis: str
+    ) -> None:
+        _, known = record
+        past = known["views_3d"]
+        plan = result(shop(tmp_path / "silent"), known, **ASKED, mean="2", std_dev="3", basis=basis)
+        assert plan.traffic is not None
+        assert (plan.traffic.recorded, plan.traffic.units_per_day) == (past, past.units_per_day)
+        assert not any("No traffic is known" in note for note in plan_words.notes(plan))
+
+    @pytest.mark.parametrize("basis", ["hand", "warehouse"])
+    def test_lends_no_traffic_where_it_is_not_asked(
+        self, record: tuple[Workspace, Any], tmp_path: Path, basis: str
+    ) -> None:
+        _, known = record
+        plan = result(shop(tmp_path / "silent"), known, **ASKED, mean="2", std_dev="3", basis=basis)
+        assert plan.traffic is None
+
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("2%", 0.02), ("2 %", 0.02), ("0.02", 0.02), ("1,200", 1200), ("1,5", "1,5"), ("", ""), ("7", 7), ("x%", "x%")],
+    [
+        ("2%", 0.02),
+        ("2 %", 0.02),
+        ("0.02", 0.02),
+        ("1,200", 1200),
+        ("1,5", "1,5"),
+        ("", ""),
+        ("7", 7),
+        ("x%", "x%"),
+        ("1" * 16, "1" * 16),
+    ],
 )
 def test_numbers_are_read_as_people_write_them(text: str, value: object) -> None:
     assert number(text) == value

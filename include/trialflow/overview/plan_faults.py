@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from trialflow.errors import Problem, PromiseError
-from trialflow.overview.plan_form import STAND_INS, WHERE, Draft, PlanForm, document, fault
+from trialflow.overview.plan_form import MOST_DIGITS, STAND_INS, WHERE, Draft, PlanForm, document, fault
 from trialflow.spec.admission import admit
 from trialflow.spec.catalog import Catalog
 from trialflow.spec.promise import Promise
@@ -75,7 +75,7 @@ def _cure(problem: Problem, name: str) -> str:
     if name == "first_day":
         return "choose a later day"
     if problem.message == NOT_A_NUMBER:
-        return "write digits, as in 0.02 or 2%"
+        return f"write at most {MOST_DIGITS} digits, as in 0.02 or 2%"
     if name == "effect" or name.startswith("margin"):
         return "give a number more than 0, as in 2%" if problem.value == "{}" else problem.cure
     return "choose one from the list" if problem.cure.startswith("known:") else problem.cure

@@ -19,6 +19,7 @@ from trialflow.spec.yaml_text import shown
 WHERE = "the form"
 MOST_WEEKS = 52
 MOST_UNITS_A_DAY = 1e10
+MOST_DIGITS = 15
 MOST_GUARDRAILS = 6
 EARLIEST = date(2000, 1, 1)
 FARTHEST = timedelta(days=1000)
@@ -162,6 +163,7 @@ class Draft:
     gain: float | None
     part: tuple[str, str] | None = None
     share: float | None = None
+    maturity: int = 0
     faults: tuple[Problem, ...] = field(default=())
 
     @property
@@ -171,13 +173,18 @@ class Draft:
 
     @property
     def least_weeks(self) -> int:
-        """The shortest calendar that holds the looks that were typed."""
-        return max([1, *(look // WEEK + 1 for look in self.looks or () if isinstance(look, int))])
+        """The shortest calendar whose last look, after `maturity` days, comes behind the looks that were typed."""
+        typed = (look for look in self.looks or () if isinstance(look, int))
+        return max([1, *((look - self.maturity) // WEEK + 1 for look in typed)])
 
 
-def draft(form: PlanForm, *, today: date) -> Draft:
-    """Read what no promise reads. Without a first day it is the second Monday from now; history ends before both."""
+def draft(form: PlanForm, catalog: Catalog | None = None, *, today: date) -> Draft:
+    """Read what no promise reads. Without a first day it is the second Monday from now; history ends before both.
+
+    The `catalog` tells how long after its last day a calendar still waits for windows to close.
+    """
     faults: list[Problem] = []
+    maturity = _maturity(form, catalog) if catalog else 0
     monday = today + timedelta(days=2 * WEEK - today.weekday())
     first_day = _day(form.first_day, "first_day", monday, (EARLIEST, today + FARTHEST), faults)
     known = min(today, first_day) - timedelta(days=1)
@@ -195,24 +202,24 @@ def draft(form: PlanForm, *, today: date) -> Draft:
         first_day=first_day,
         through=through,
         weeks=_whole(form.weeks, "weeks", 1, MOST_WEEKS, faults),
-        looks=_looks(form.looks, faults),
+        looks=_looks(form.looks, WEEK * MOST_WEEKS + maturity, faults),
         treatments=treatments,
         control=control or 1.0 / (treatments + 1),
         traffic=_bounded(form.traffic, "traffic", (0.0, MOST_UNITS_A_DAY), "give new units a day, as in 1200", faults),
         gain=_bounded(form.gain, "gain", (0.0, 1.0), "give the share of variance that it removes, as in 30%", faults),
         part=(part[1], part[2].strip()) if part else None,
         share=_share(form.share, faults),
+        maturity=maturity,
         faults=tuple(faults),
     )
 
 
-def _looks(text: str, faults: list[Problem]) -> tuple[Any, ...] | None:
-    """Days of interim looks; what is no number is left to the promise's own reader."""
+def _looks(text: str, last: int, faults: list[Problem]) -> tuple[Any, ...] | None:
+    """Days of interim looks before the `last` one there can be; what is no number is left to the promise's own reader."""
     found = tuple(number(part) for part in text.replace(",", " ").split())
-    late = [look for look in found if isinstance(look, int) and look > WEEK * MOST_WEEKS]
-    if late:
-        cure = f"give days of the calendar, at most {WEEK * MOST_WEEKS}"
-        faults.append(fault("looks", text, f"lies beyond {MOST_WEEKS} weeks", cure))
+    if any(isinstance(look, int) and look >= last for look in found):
+        message = f"does not come before day {last}, the last look of {MOST_WEEKS} weeks"
+        faults.append(fault("looks", text, message, f"give days before {last}"))
         return None
     return found or None
 
@@ -296,14 +303,18 @@ def typed_baselines(form: PlanForm) -> dict[str, dict[str, Any]]:
 
 
 def number(text: str) -> int | float | str:
-    """`2%` is 0.02, `1,200` is 1200; what is no number stays a text, for the promise's own reader to refuse."""
+    """`2%` is 0.02, `1,200` is 1200; what is no number stays a text, for the promise's own reader to refuse.
+
+    So does what is not finite or has more than MOST_DIGITS places before the point.
+    """
     percent = _PERCENT.fullmatch(text.strip())
     plain = (percent[1] if percent else text).strip()
     plain = plain.replace(",", "") if _THOUSANDS.fullmatch(plain) else plain
     try:
-        return float(f"{float(plain) / 100:.12g}") if percent else int(plain) if plain.isdigit() else float(plain)
+        found = float(f"{float(plain) / 100:.12g}") if percent else int(plain) if plain.isdigit() else float(plain)
     except ValueError:
         return text
+    return found if abs(found) < 10**MOST_DIGITS else text
 
 
 def amount_typed(size: Amount) -> dict[str, str]:

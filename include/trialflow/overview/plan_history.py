@@ -24,6 +24,7 @@ from trialflow.warehouse.history import HISTORY_DAYS, history
 from trialflow.warehouse.summary import HistorySummary
 
 BASES_THAT_MEASURE = ("", "warehouse")
+BASES_THAT_RECALL = ("", "record")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,14 +182,13 @@ def known(
             told[name] = Known(baseline=typed[name], stated=True)
         elif name in found.baselines:
             told[name] = Known(baseline=found.baselines[name], stated=not own, period=found.period)
-        elif name in record and basis in ("", "record"):
+        elif name in record and basis in BASES_THAT_RECALL:
             told[name] = Known(baseline=record[name].baseline, stated=True, recorded=record[name])
     return told
 
 
-def traffic(drafted: Draft, found: Measured, primary: Known) -> Traffic | None:
-    """The traffic that was typed, else measured, else on record; of the last two the audience's share."""
-    past = primary.recorded
+def traffic(drafted: Draft, found: Measured, past: Recorded | None) -> Traffic | None:
+    """The traffic that was typed, else measured, else that of the `past` registration; of the last two the audience's share."""
     if drafted.traffic:
         return Traffic(units_per_day=drafted.traffic, whole=drafted.traffic)
     rate = found.units_per_day or (past.units_per_day if past else None)

@@ -132,7 +132,7 @@ def chance_text(chance: float | None) -> str:
 
 def _between(chances: Together) -> str:
     lower, upper = chance_text(chances.lower), chance_text(chances.upper)
-    return lower if lower == upper else f"{lower} to {upper}".replace("over ", "").replace("under 1%", "0%")
+    return lower if lower == upper else f"{lower} to {upper}"
 
 
 def weeks_to(plan: Plannable, by: date | None) -> int | None:
@@ -262,7 +262,7 @@ def _protection_row(plan: Plannable, one: Protection) -> ProtectionRow:
         total=whole(one.total) if one.total is not None else "",
         good=one.feasible,
         verdict=_verdict(one),
-        by=_by(one.by, one.feasible, weeks),
+        by=_by(one, weeks),
         smallest=_smallest(one, scale),
         chance=chance_text(one.chance) if one.chance is not None else "",
         weeks=weeks,
@@ -277,10 +277,12 @@ def _verdict(one: Protection) -> str:
     return "feasible" if one.feasible else "too little traffic"
 
 
-def _by(by: date | None, feasible: bool | None, weeks: int | None) -> str:
-    if by is None:
-        return "" if feasible is None else "not within ten years"
-    return f"{short_day(by)} ({counted(weeks or 0, 'week')})"
+def _by(one: Protection, weeks: int | None) -> str:
+    if one.by is not None:
+        return f"{short_day(one.by)} ({counted(weeks or 0, 'week')})"
+    if one.feasible is None:
+        return ""
+    return "not within ten years" if one.endless else f"not within {MOST_WEEKS} weeks"
 
 
 def _smallest(one: Protection, scale: MetricScale) -> str:

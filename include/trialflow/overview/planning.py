@@ -5,7 +5,7 @@ The arithmetic is registration's own (`checks.power`); here it is only asked abo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -31,6 +31,7 @@ from trialflow.overview.plan_form import (
 )
 from trialflow.overview.plan_history import (
     BASES_THAT_MEASURE,
+    BASES_THAT_RECALL,
     Known,
     Measured,
     Recorded,
@@ -59,8 +60,8 @@ TEN_YEARS = 3650
 class Protection:
     """One guardrail's margin against the traffic.
 
-    `units` are control's, `total` everybody's; `by` is the day by which the promised margin can be proven, None beyond ten
-    years; `smallest` the smallest margin, of the promised kind, that the calendar proves; `chance` that of proving the
+    `units` are control's, `total` everybody's; `by` is the day by which the promised margin can be proven, None where that is
+    not known: `endless` beyond ten years, else within no calendar that can be planned; `smallest` the smallest margin, of the promised kind, that the calendar proves; `chance` that of proving the
     promised one with this calendar when the metric does not move. `row` is its number in the form.
     """
 
@@ -71,6 +72,7 @@ class Protection:
     total: int | None = None
     feasible: bool | None = None
     by: date | None = None
+    endless: bool = False
     smallest: float | None = None
     chance: float | None = None
     row: int = 0
@@ -167,8 +169,8 @@ def planned(
     form: PlanForm, workspace: Workspace, catalog: Catalog, record: Mapping[str, Recorded], *, today: date
 ) -> Planned:
     """What registration on `today` would make of the form. Reads the warehouse; stores nothing."""
-    drafted = draft(form, today=today)
-    trial = drafted.weeks or max(UNKNOWN_WEEKS, drafted.least_weeks)
+    drafted = draft(form, catalog, today=today)
+    trial = drafted.weeks or min(max(UNKNOWN_WEEKS, drafted.least_weeks), MOST_WEEKS)
     promise, faults = admitted(drafted, catalog, trial, typed_baselines(form), today=today)
     if faults or promise is None:
         return Planned(drafted=drafted, faults=faults)
@@ -181,20 +183,22 @@ def planned(
     primary = promise.experiment.metrics.primary.metric
     if primary not in told:
         return Planned(drafted=drafted, faults=(no_baseline(primary, form, found),))
+    if empty := tuple(_shares_of_nothing(promise, form, told)):
+        return Planned(drafted=drafted, faults=empty)
     asked = _Asked(
         drafted=drafted,
         catalog=catalog,
         measured=found,
         known=told,
-        traffic=traffic(drafted, found, told[primary]),
+        traffic=traffic(drafted, found, record.get(primary) if form.basis in BASES_THAT_RECALL else None),
         own=own,
         today=today,
     )
     try:
         with np.errstate(over="raise"):
             return _planned(asked, promise, trial)
-    except (ArithmeticError, StatisticsError) as error:
-        return Planned(drafted=drafted, faults=(_beyond_arithmetic(form, error),))
+    except (ArithmeticError, StatisticsError):
+        return Planned(drafted=drafted, faults=(_beyond_arithmetic(form),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +327,7 @@ def _protection(
         total=total,
         feasible=feasible,
         by=_by(promise, guardrail.metric, total, None if feasible else durations),
+        endless=_endless(made, total),
         smallest=told["resolvable"],
         chance=guardrail_chance(promise, made, guardrail),
         row=row,
@@ -332,15 +337,22 @@ def _protection(
 def _by(promise: Promise, metric: str, total: int, durations: Durations | None) -> date | None:
     """By when the traffic has brought `total` units; beyond this calendar those that a longer one asks for."""
     experiment, made = promise.experiment, promise.plan
-    if not made.units_per_day or total > TEN_YEARS * made.units_per_day:
+    if not made.units_per_day or _endless(made, total):
         return None
     by, known = enough_by(experiment, made, total), made.of(metric)
     first = experiment.calendar.first_day
     if durations is None or known is None:
         return by
-    weeks = durations.enough_to_prove(known, ((by - first).days + 1) // WEEK)
-    found = first + timedelta(days=WEEK * (weeks or MOST_WEEKS + 1) - 1)
-    return max(by, found)
+    least = ((by - first).days + 1) // WEEK
+    if least > MOST_WEEKS:
+        # What more looks would cost by then is not known.
+        return None if experiment.analysis.stopping.looks else by
+    weeks = durations.enough_to_prove(known, least)
+    return first + timedelta(days=WEEK * weeks - 1) if weeks else None
+
+
+def _endless(made: Plan, total: int) -> bool:
+    return bool(made.units_per_day) and total > TEN_YEARS * (made.units_per_day or 0.0)
 
 
 def _unit(known_as: Known) -> dict[str, str]:
@@ -352,6 +364,24 @@ def _too_small(form: PlanForm, units: int, rate: float) -> Problem:
     return fault("effect", form.effect, message, "give a larger effect, or more traffic")
 
 
-def _beyond_arithmetic(form: PlanForm, error: Exception) -> Problem:
-    cure = "give an effect and margins that are not 0 and not too small; a relative one needs a mean other than 0"
-    return fault("effect", form.effect, f"cannot be planned for: {error}", cure)
+def _shares_of_nothing(promise: Promise, form: PlanForm, told: Mapping[str, Known]) -> Iterator[Problem]:
+    """Relative sizes of a metric whose mean is 0."""
+    metrics = promise.experiment.metrics
+    rows = [row for row, _ in form.numbered]
+    sizes = [("effect", form.effect, metrics.primary.metric, metrics.primary.minimum_effect)] + [
+        (f"margin_{row}", form.guardrails[row - 1].margin, one.metric, one.margin)
+        for row, one in zip(rows, metrics.guardrails, strict=True)
+    ]
+    for name, typed, metric, size in sizes:
+        if size.relative is not None and metric in told and told[metric].baseline.mean == 0.0:
+            message = f"is a share of the mean of {metric}, which is 0, so it is no size at all"
+            yield fault(name, typed, message, "choose the absolute scale, or give another mean")
+
+
+def _beyond_arithmetic(form: PlanForm) -> Problem:
+    message = (
+        "cannot be planned for: with these means, deviations and margins the numbers become too large or too small"
+    )
+    return fault(
+        "effect", form.effect, message, "give an effect and margins that are not that small beside their metrics"
+    )
