@@ -15,11 +15,12 @@ from trialflow.local.runs import SIGN, SIGNING, Runs, wait_until
 from trialflow_ui.render import NAVIGATION
 
 SHOWN_ON = DAYS[SHOWN]
-PLAN = "metric=shop_conversion_3d&effect=10%25&guardrail_1=shop_errors_1d&margin_1=20%25"
-PLANNED = f"/plan/?{PLAN}"
-WRITTEN = f"/plan/register?{PLAN}"
-CHECKED, REFUSED = f"{WRITTEN}#checked", f"{WRITTEN}#refused"
-"""What a promise looks like after Check, with its words and without: not addresses, for a form was sent."""
+PLANNED = "/plan/?metric=shop_conversion_3d&effect=10%25&guardrail_1=shop_errors_1d&margin_1=20%25"
+SOUND = "metric=shop_conversion_3d&effect=10%25"
+"""A plan that nothing speaks against."""
+WRITTEN = f"/plan/register?{SOUND}"
+CHECKED, REFUSED = f"{WRITTEN} checked", f"{WRITTEN} refused"
+"""After Check, with the words and without: an address, and what is done there, for a form is sent."""
 OF_A_RUN = "/run/?dag_id=daily_monitoring&run_id=scheduled__2026-11-01T00%3A00%3A00%2B00%3A00"
 
 PAGES = (
@@ -43,7 +44,7 @@ PAGES = (
 
 def opened(window, address: str, **how):
     """A page whole: with its charts, and where a form has to be sent, after that."""
-    page = window(f"{INSIDE}{address.partition('#')[0]}", **how)
+    page = window(f"{INSIDE}{address.partition(' ')[0]}", **how)
     if address == CHECKED:
         write_promise(page)
     if address in (CHECKED, REFUSED):

@@ -12,15 +12,13 @@ import pytest
 import yaml
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.test_pages import WRITTEN
+from tests.e2e.test_pages import SOUND, WRITTEN
 from tests.e2e.ui import INSIDE, WORDS, check_promise, frame, inner, write_promise
 from trialflow.local.rest import Rest, quoted
 from trialflow.local.runs import Runs, wait_until
 
 DAG = "preregistration"
 RUNS = f"**/api/v2/dags/{DAG}/dagRuns"
-SOUND = "/plan/?metric=shop_conversion_3d&effect=10%25"
-"""A plan that nothing speaks against."""
 SLUG = WORDS["Slug"]
 
 
@@ -54,7 +52,7 @@ def outcome(page: Page):
 
 
 def test_a_plan_is_written_checked_and_registered_by_a_run_that_the_page_leads_to(window, picture, airflow, workspace):
-    page = window(f"{INSIDE}{SOUND}")
+    page = window(f"{INSIDE}/plan/?{SOUND}")
     frame(page).get_by_role("link", name="Register this").click()
     write_promise(page)
     check_promise(page)
@@ -84,6 +82,8 @@ def test_a_plan_is_written_checked_and_registered_by_a_run_that_the_page_leads_t
     with workspace.registry() as registry:
         (event,) = (one for one in registry.events(SLUG) if one.kind == "registered")
     assert event.by == "admin"
+    page.get_by_role("link", name="Experiment", exact=True).click()
+    expect(frame(page).get_by_role("heading", level=1)).to_contain_text(WORDS["Title"])
     page.goto(f"{INSIDE}/experiments/")
     expect(frame(page).locator("tr", has_text=SLUG)).to_contain_text(WORDS["Title"])
     picture(page, "registered-on-the-list")
