@@ -29,6 +29,12 @@ FIELDS = [one.field for one in WORDS]
 WRITTEN = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn")), min_size=1, max_size=200).map(str.strip)
 
 
+def written(text: str, words: dict[str, str]) -> str:
+    found, problems = with_words(text, words, "a test")
+    assert problems == ()
+    return found
+
+
 def test_words_are_read_however_they_are_written() -> None:
     assert words_in(TEXT) == {
         "slug": "",
@@ -41,7 +47,7 @@ def test_words_are_read_however_they_are_written() -> None:
 
 @given(st.dictionaries(st.sampled_from([*FIELDS]), WRITTEN, max_size=4))
 def test_what_is_written_is_read_again_and_nothing_else_changes(words: dict[str, str]) -> None:
-    text = with_words(TEXT, words)
+    text = written(TEXT, words)
     assert words_in(text) == words_in(TEXT) | words
     before, after = yaml.safe_load(TEXT), yaml.safe_load(text)
     assert after["variants"] == before["variants"]
@@ -52,22 +58,73 @@ def test_what_is_written_is_read_again_and_nothing_else_changes(words: dict[str,
 
 @given(WRITTEN)
 def test_a_promise_is_read_with_the_words_as_they_were_typed(word: str) -> None:
-    page = read_page(with_words(TEXT, {"title": word}), "a test")
+    page = read_page(written(TEXT, {"title": word}), "a test")
     assert page.value["title"] == word
     assert page.problems == ()
 
 
 def test_a_field_that_is_missing_is_added_and_a_nested_one_is_not() -> None:
-    text = with_words("slug: one\n", {"layer": "ranking", "analysis.aa.waived": "no"})
+    text = written("slug: one\n", {"layer": "ranking", "analysis.aa.waived": "no"})
     assert text == "slug: one\nlayer: ranking\n"
-    assert with_words("", {"slug": "one"}) == "slug: one\n"
+    assert written("", {"slug": "one"}) == "slug: one\n"
 
 
 def test_a_text_in_braces_stays_in_braces() -> None:
-    assert yaml.safe_load(with_words("{slug: one, title: two}", {"slug": "a, b"})) == {"slug": "a, b", "title": "two"}
+    assert yaml.safe_load(written("{slug: one, title: two}", {"slug": "a, b"})) == {"slug": "a, b", "title": "two"}
 
 
 @pytest.mark.parametrize("text", ["- a\n- b", "slug: [", "just words", "\t", "a: *b", "- " * 3000])
 def test_a_text_that_is_no_promise_stays_as_it_is(text: str) -> None:
     assert words_in(text) == {}
-    assert with_words(text, {"slug": "one"}).strip() in (text.strip(), "slug: one")
+    kept, problems = with_words(text, {"slug": "one"}, "a test")
+    assert (kept, bool(problems)) in ((text, True), ("slug: one\n", False))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "title: &t old\nowner: *t\n",
+        "title: old\nowner: &o me\nunit: *o\n",
+        "owner: one\nowner: two\n",
+        "slug: one\nowner: [a, &b [*b]]\n",
+        "slug: one\n...\n",
+        "--- {slug: one, variants: []}\n",
+        "? slug\n: one\n? owner\n",
+        "- a\n- b\n",
+        "slug: [\n",
+    ],
+)
+def test_a_text_that_it_would_garble_stays_as_it_is_and_the_reader_is_told(text: str) -> None:
+    words = {"owner": "Ann", "title": "A: better #1"}
+    kept, problems = with_words(text, words, "a test")
+    if problems:
+        assert kept == text
+        assert [(one.field, one.value) for one in problems] == [("owner", "'Ann'"), ("title", "'A: better #1'")]
+        assert all(one.message and one.cure for one in problems)
+    else:
+        read = read_page(kept, "a test").value
+        assert {name: read[name] for name in words} == words
+
+
+def test_an_alias_is_never_torn_from_its_anchor() -> None:
+    text = "title: &t old\nowner: *t\n"
+    kept, problems = with_words(text, {"owner": "Ann"}, "a test")
+    assert kept == text
+    assert "no aliases" in problems[0].cure
+
+
+def test_fields_that_are_indented_stay_in_line() -> None:
+    text = "  # mine\n  slug: one\n  analysis:\n    alpha: 0.05\n"
+    found = written(text, {"owner": "Ann", "slug": "two"})
+    assert yaml.safe_load(found) == {"slug": "two", "analysis": {"alpha": 0.05}, "owner": "Ann"}
+    assert found.startswith("  # mine\n")
+
+
+@given(st.text(st.sampled_from("ab:&*-#'\"\n {}[]|>?,"), max_size=40), st.sampled_from(["owner", "a", "title"]))
+def test_whatever_the_text_nothing_but_the_words_is_changed(text: str, field: str) -> None:
+    kept, problems = with_words(text, {field: "Ann"}, "a test")
+    if problems:
+        assert kept == text
+    else:
+        before, after = (read_page(one, "").value or {} for one in (text, kept))
+        assert after == before | {field: "Ann"}

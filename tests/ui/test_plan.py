@@ -178,6 +178,17 @@ def test_a_field_as_it_was_shown_yields_to_the_text(visit, shown):
     assert 'value="By hand"' in answer.text
 
 
+def test_words_that_the_text_cannot_take_stay_in_their_fields(visit, shown):
+    text = free_promise().replace("title:", "title: &t", 1) + "\nremark: *t\n"
+    sent = {"yaml": text, "word_owner": "Ann", "was_word_owner": ""}
+    answer = visit("admin").post("/plan/check", data=sent, headers=PAGE)
+    assert "data-register" not in answer.text
+    assert "cannot be written into this text" in answer.text
+    assert Read(answer.text).yaml.strip() == text.strip()
+    assert 'name="word_owner" value="Ann"' in answer.text
+    assert 'name="was_word_owner" value="Ann"' not in answer.text
+
+
 def test_words_that_are_wrong_are_told_beside_their_fields(visit, shown):
     answer = visit("admin").post("/plan/check", data={"yaml": free_promise(owner="", unit="")}, headers=PAGE)
     read = Read(answer.text)

@@ -188,7 +188,7 @@ def known(
 
 
 def traffic(drafted: Draft, found: Measured, past: Recorded | None) -> Traffic | None:
-    """The traffic that was typed, else measured, else that of the `past` registration; of the last two the audience's share."""
+    """The traffic that was typed, else measured, else that of a `past` registration; of the last two the audience's share."""
     if drafted.traffic:
         return Traffic(units_per_day=drafted.traffic, whole=drafted.traffic)
     rate = found.units_per_day or (past.units_per_day if past else None)

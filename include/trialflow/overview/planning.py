@@ -61,8 +61,9 @@ class Protection:
     """One guardrail's margin against the traffic.
 
     `units` are control's, `total` everybody's; `by` is the day by which the promised margin can be proven, None where that is
-    not known: `endless` beyond ten years, else within no calendar that can be planned; `smallest` the smallest margin, of the promised kind, that the calendar proves; `chance` that of proving the
-    promised one with this calendar when the metric does not move. `row` is its number in the form.
+    not known: `endless` beyond ten years, else within no calendar that can be planned; `smallest` the smallest margin, of the
+    promised kind, that the calendar proves; `chance` that of proving the promised one with this calendar when the metric does
+    not move. `row` is its number in the form.
     """
 
     guardrail: Guardrail

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
+from trialflow.errors import Problem, PromiseError
 from trialflow.overview.reader import Reader
 from trialflow.spec.descriptions import describe
-from trialflow.spec.yaml_text import write_yaml
+from trialflow.spec.yaml_text import read_page, shown, write_yaml
 
 NULL = "tag:yaml.org,2002:null"
 LONGEST = 4000
@@ -70,21 +73,71 @@ def words_in(text: str) -> dict[str, str]:
     }
 
 
-def with_words(text: str, words: Mapping[str, str]) -> str:
+def with_words(text: str, words: Mapping[str, str], where: str) -> tuple[str, tuple[Problem, ...]]:
     """The text with these fields written anew; comments and all other fields stay.
 
-    A field that it lacks is added at its end, a nested one is left out. A text that is no YAML stays as it is.
+    A field that it lacks is added at its end, a nested one is left out. What was written is read again: a text in which it
+    would change another field, or that is no promise in YAML, stays as it is, and the problem says so.
     """
+    if not words:
+        return text, ()
+    written = _written(text, words)
+    if _only(words, _read(text), _read(written)):
+        return written, ()
+    message = "cannot be written into this text without changing more of it"
+    cure = (
+        "write it in the text by hand, or mend the text: plain fields at its beginning, no anchors (&), no aliases (*)"
+    )
+    return text, tuple(
+        Problem(where=where, field=field, value=shown(value), message=message, cure=cure)
+        for field, value in words.items()
+    )
+
+
+def _read(text: str) -> dict[str, Any] | None:
+    """The fields of a promise; None where the text holds none."""
+    try:
+        found = read_page(text, "").value if text.strip() else {}
+    except PromiseError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _only(words: Mapping[str, str], before: dict[str, Any] | None, after: dict[str, Any] | None) -> bool:
+    """Whether two readings differ in these fields alone, and the second has them as they were typed."""
+    if before is None or after is None:
+        return False
+    for field, value in words.items():
+        *parents, name = field.split(".")
+        within = [_section(page, parents) for page in (before, after)]
+        if parents and (within[0] is None or name not in within[0]):
+            continue
+        if within[1] is None or within[1].pop(name, None) != value:
+            return False
+        if within[0] is not None:
+            within[0].pop(name, None)
+    return bool(before == after)
+
+
+def _section(page: dict[str, Any], path: Iterable[str]) -> dict[str, Any] | None:
+    found: object = page
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def _written(text: str, words: Mapping[str, str]) -> str:
     nodes = dict(_nodes(text))
     if not nodes and text.strip():
         return text
-    flow = bool(text.strip()) and _in_braces(text)
+    flow, indent = bool(text.strip()) and _in_braces(text), _indent(text)
     places = [(nodes[field], field, value) for field, value in words.items() if field in nodes]
     for node, field, value in sorted(places, key=lambda place: place[0].start_mark.index, reverse=True):
         text = _replaced(text, node, value, quoted=flow or "." in field)
     missing = {field: value for field, value in words.items() if field not in nodes and "." not in field}
     if missing and not flow:
-        text = f"{text.rstrip()}\n{write_yaml(missing)}".lstrip()
+        added = textwrap.indent(write_yaml(missing), " " * indent)
+        text = f"{text.rstrip()}\n{added}".lstrip("\n")
     return text
 
 
@@ -95,6 +148,12 @@ def _replaced(text: str, node: yaml.Node, value: str, *, quoted: bool) -> str:
     # A block of lines ends where the next field begins.
     rest = "\n" if text[start:end].endswith("\n") else ""
     return f"{text[:start]}{space}{written}{rest}{text[end:]}"
+
+
+def _indent(text: str) -> int:
+    """Spaces before each field of the promise."""
+    root = _root(text)
+    return root.start_mark.column if isinstance(root, yaml.MappingNode) else 0
 
 
 def _in_braces(text: str) -> bool:

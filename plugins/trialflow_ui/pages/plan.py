@@ -120,12 +120,12 @@ def check_promise(
     problems: tuple[Problem, ...] = ()
     accepted = None
     # Browsers send line ends as CR LF.
-    text = with_words(text.replace("\r\n", "\n"), words)
+    text, unwritten = with_words(text.replace("\r\n", "\n"), words, WHERE)
     try:
         offer = Offer(where=WHERE, fields={"yaml": text})
         accepted = check(workspace(), registry(), offer, today=yesterday() + timedelta(days=1))
     except PromiseError as error:
-        problems = error.problems
+        problems = tuple(error.problems)
     except (WarehouseError, NotSupportedError) as error:
         cure = "state the baselines in the promise, or have the warehouse answer"
         problems = (Problem(where=WHERE, field="source", value="", message=str(error), cure=cure),)
@@ -136,10 +136,11 @@ def check_promise(
         can_act=can_act,
         text=text,
         reason=reason,
-        problems=problems,
-        accepted=accepted,
+        problems=(*unwritten, *problems),
+        accepted=None if unwritten else accepted,
         on_record=on_record,
         checked=True,
+        kept=words if unwritten else {},
     )
 
 
@@ -162,8 +163,11 @@ def _promise_page(
     on_record: bool = False,
     checked: bool = False,
     faulty: bool = False,
+    kept: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
-    said = words_in(text)
+    """`kept` are words that could not be written into the text: they stay in their fields."""
+    was = words_in(text)
+    said = was | dict(kept or {})
     return page(
         request,
         "plan_register.html.j2",
@@ -172,6 +176,7 @@ def _promise_page(
         text=text,
         fields=[one for one in WORDS if one.field in said or "." not in one.field],
         said=said,
+        was=was,
         offers=offers(view),
         wrong={one.field: one for one in reversed(problems)},
         reason=reason,
