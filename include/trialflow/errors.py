@@ -9,6 +9,11 @@ from dataclasses import dataclass
 class TrialflowError(Exception):
     """Base of everything this library raises on purpose."""
 
+    @property
+    def public(self) -> str:
+        """What everybody who reads pages may know of it."""
+        return str(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
@@ -51,7 +56,19 @@ class StatisticsError(TrialflowError):
 
 
 class WarehouseError(TrialflowError):
-    """The facts cannot be read: a missing table or column, an unreachable database."""
+    """The facts cannot be read: a missing table or column, an unreachable database.
+
+    A database's own words name hosts, users and folders: with them goes a `public` text without.
+    """
+
+    def __init__(self, message: str, *, public: str = "") -> None:
+        self._public = public
+        super().__init__(message)
+
+    @property
+    def public(self) -> str:
+        """What everybody who reads pages may know of it."""
+        return self._public or str(self)
 
 
 class NotSupportedError(TrialflowError):

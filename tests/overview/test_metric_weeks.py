@@ -97,10 +97,20 @@ def test_a_slow_warehouse_is_not_asked_for_more(small_shop: Workspace, monkeypat
     assert len(found.weeks) == 1
 
 
-def test_a_warehouse_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    found = read(shop(tmp_path))
+def test_a_warehouse_that_cannot_be_read_is_told_and_its_own_words_go_to_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    workspace = shop(tmp_path)
+    for table in ("visits", "events"):
+        spoilt = tmp_path / "lake" / table / f"day={EVE}" / "part-0.parquet"
+        spoilt.parent.mkdir(parents=True)
+        spoilt.write_bytes(b"no Parquet")
+    found = read(workspace)
     assert found.weeks == ()
-    assert "could not answer" in found.why_not
+    assert found.why_not == (
+        "the warehouse connection 'lake' could not answer; who runs Airflow finds the cause in the API server's log"
+    )
+    assert str(tmp_path) in caplog.text
 
 
 def test_a_source_without_a_population_is_told(tmp_path: Path) -> None:

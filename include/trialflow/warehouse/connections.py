@@ -41,14 +41,15 @@ class Connections:
         raise WarehouseError(f"no connection is named {name!r} (known: {known}): add its URL, or correct the source")
 
     def rows(self, name: str, statement: sa.Executable) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows. Raises WarehouseError with the engine's own words."""
+        """Run one statement and return its rows. Raises WarehouseError with the engine's own words, public without them."""
         engine = self.engine(name, only=_tables(statement))
         try:
             with engine.connect() as connection:
                 return [tuple(row) for row in connection.execute(statement)]
         except SQLAlchemyError as problem:
             cause = str(getattr(problem, "orig", None) or problem).strip()
-            raise WarehouseError(f"the connection {name!r} could not answer: {cause}") from problem
+            public = f"the warehouse connection {name!r} could not answer"
+            raise WarehouseError(f"the connection {name!r} could not answer: {cause}", public=public) from problem
         finally:
             engine.dispose()
 
