@@ -15,6 +15,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trialflow.errors import SchemaError, TrialflowError, UnknownExperimentError
+from trialflow.overview.unanswered import public_reason
 from trialflow_ui import pages
 from trialflow_ui.access import READERS, login_url
 from trialflow_ui.refusals import misread, refusal
@@ -115,7 +116,7 @@ def _of_another_version(request: Request, problem: Any) -> Response:
 
 def _broken(request: Request, problem: Any) -> Response:
     advice = "Mend what it names, then load the page again."
-    return _told(request, HTTPStatus.INTERNAL_SERVER_ERROR, str(problem), advice)
+    return _told(request, HTTPStatus.INTERNAL_SERVER_ERROR, public_reason(problem), advice)
 
 
 def _unexpected(request: Request, problem: Any) -> Response:

@@ -19,7 +19,7 @@ from trialflow.errors import NotSupportedError, WarehouseError
 from trialflow.memo.words import scale_of, short_day, whole
 from trialflow.overview.plan_faults import admitted
 from trialflow.overview.plan_form import PlanForm, draft
-from trialflow.overview.unanswered import told
+from trialflow.overview.unanswered import public_reason
 from trialflow.spec.catalog import Catalog
 from trialflow.spec.metric import Metric, MetricKind
 from trialflow.spec.promise import Plan, Promise
@@ -91,7 +91,7 @@ def weeks(
         elif through is None and on_record is not None and on_record < asked:
             found = replace(_read(workspace, promise, metric, on_record), instead_of=asked)
     except (WarehouseError, NotSupportedError) as error:
-        return Weeks(through=asked, why_not=told(error))
+        return Weeks(through=asked, why_not=public_reason(error))
     return found
 
 

@@ -12,6 +12,7 @@ from trialflow.memo.words import short_day
 from trialflow.overview.plan_form import Draft, PlanForm, fault
 from trialflow.overview.reader import Reader
 from trialflow.overview.standing import labels_of
+from trialflow.overview.unanswered import public_reason
 from trialflow.spec.catalog import Catalog
 from trialflow.spec.metric import MetricKind
 from trialflow.spec.promise import Plan, PlannedCap, Promise
@@ -119,7 +120,7 @@ def measured(workspace: Workspace, promise: Promise, drafted: Draft) -> Measured
         capped = replace(asked, plan=Plan(caps=caps))
         found = history(capped, workspace.connections, before=before, days=HISTORY_DAYS)
     except (WarehouseError, NotSupportedError) as error:
-        return Measured(why_not=str(error))
+        return Measured(why_not=public_reason(error))
     known = {name: one for name, one in baselines(capped, found, origin).items() if one.origin == origin}
     rate = max((float(one.units_per_day) for one in found), default=0.0) or None
     why = "" if known else f"nobody is in the population of {promise.source.name} in the {period}"

@@ -10,7 +10,7 @@ LOG = logging.getLogger(__name__)
 WHERE = "who runs Airflow finds the cause in the API server's log"
 
 
-def told(error: TrialflowError) -> str:
+def public_reason(error: TrialflowError) -> str:
     """The error's public text; where it keeps something back, the whole is logged and the text says where to look."""
     if error.public == str(error):
         return error.public

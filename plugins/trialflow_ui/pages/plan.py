@@ -20,6 +20,7 @@ from trialflow.overview.planning import Planned, planned
 from trialflow.overview.promise_text import LONGEST as LONGEST_WORD
 from trialflow.overview.promise_text import WORDS, offers, with_words, words_in
 from trialflow.overview.reader import Reader
+from trialflow.overview.unanswered import public_reason
 from trialflow.spec.catalog import Catalog
 from trialflow.spec.experiment import Policy
 from trialflow.spec.yaml_text import MAX_CHARACTERS
@@ -128,7 +129,7 @@ def check_promise(
         problems = tuple(error.problems)
     except (WarehouseError, NotSupportedError) as error:
         cure = "state the baselines in the promise, or have the warehouse answer"
-        problems = (Problem(where=WHERE, field="source", value="", message=str(error), cure=cure),)
+        problems = (Problem(where=WHERE, field="source", value="", message=public_reason(error), cure=cure),)
     on_record = accepted is not None and accepted.promise.slug in registry().slugs()
     return _promise_page(
         request,
