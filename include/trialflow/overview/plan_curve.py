@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -25,6 +25,7 @@ MOST_POINTS: Mapping[Policy, int] = {Policy.FIXED: MOST_WEEKS, Policy.GROUP_SEQU
 FIRST_GUESS = (1.3, 3.0)  # effect over that of one look, and what 1 more of it adds to the chance's quantile
 CLOSE_ENOUGH = 0.1  # of a quantile: the last step then errs by its square
 MOST_STEPS = 12
+NEARLY_THE_SAME = 0.01
 SURELY = 1e-5
 
 
@@ -108,7 +109,10 @@ class Durations:
         longest = max(min(max(CURVE_WEEKS, chosen * 3 // 2), MOST_WEEKS), least)
         policy = self.promise.experiment.analysis.stopping.policy
         step = -(-(longest - least + 1) // MOST_POINTS[policy])
-        for weeks in sorted({*range(least + max(chosen - least, 0) % step, longest + 1, step), chosen}):
+        durations = sorted({*range(least + max(chosen - least, 0) % step, longest + 1, step), chosen})
+        for weeks in _outside_in(durations):
+            self.effect(weeks)
+        for weeks in durations:
             _, made = self.over(weeks)
             if not made.metrics or not made.expected_units:
                 continue
@@ -128,30 +132,29 @@ class Durations:
 
     def shown_after(self, points: Sequence[Point]) -> int | None:
         """The fewest weeks whose run shows the smallest effect worth having with the power; None beyond the points."""
-        return self._first(points, lambda weeks: (self.chance(weeks) or 0.0) >= self.power)
+        return self._first([one.weeks for one in points if (one.chance or 0.0) >= self.power], points, 0.0)
 
     def gained_after(self, points: Sequence[Point], gain: float) -> int | None:
         """The same with the share `gain` of the variance removed."""
-        _, made = self.over(self.least or 1)
-        minimum = next((one.minimum_effect for one in made.metrics if one.minimum_effect), 0.0)
+        return self._first([one.weeks for one in points if self._shows(one.weeks, gain)], points, gain)
 
-        def shows(weeks: int) -> bool:
-            effect = with_cuped(self.effect(weeks), gain)
-            return effect is not None and effect <= minimum
-
-        return self._first(points, shows)
-
-    def _first(self, points: Sequence[Point], holds: Callable[[int], bool]) -> int | None:
-        """The first week at which `holds` is true. Between two points by halves: what a run shows, a longer one shows too."""
-        place = next((place for place, one in enumerate(points) if holds(one.weeks)), None)
-        if place is None:
+    def _first(self, showing: Sequence[int], points: Sequence[Point], gain: float) -> int | None:
+        """The first week of all, also between the points: by halves, since what a run shows, a longer one shows too."""
+        if not showing:
             return None
-        below = points[place - 1].weeks if place else (self.least or 1) - 1
-        found = points[place].weeks
+        found = showing[0]
+        below = max((one.weeks for one in points if one.weeks < found), default=(self.least or 1) - 1)
         while found - below > 1:
             middle = (below + found) // 2
-            found, below = (middle, below) if holds(middle) else (found, middle)
+            found, below = (middle, below) if self._shows(middle, gain) else (found, middle)
         return found
+
+    def _shows(self, weeks: int, gain: float) -> bool:
+        """Whether a run of so many weeks shows the smallest effect worth having with the power."""
+        _, made = self.over(weeks)
+        minimum = next((one.minimum_effect for one in made.metrics if one.minimum_effect), 0.0)
+        effect = self.effect(weeks)
+        return effect is not None and effect * math.sqrt(1.0 - gain) <= minimum
 
     def chance(self, weeks: int) -> float | None:
         """The chance that a run of so many weeks shows the smallest effect worth having by its last look."""
@@ -166,8 +169,11 @@ class Durations:
             promise, made = self.over(weeks)
             primary = made.of(promise.experiment.metrics.primary.metric)
             alone = self._resolvable(promise, primary, made.expected_units) if primary and made.expected_units else None
-            read_daily = promise.experiment.analysis.stopping.policy is Policy.ALWAYS_VALID
-            self.effects[weeks] = self._read_daily(weeks, alone) if read_daily and alone else alone
+            if alone and promise.experiment.analysis.stopping.policy is Policy.ALWAYS_VALID:
+                ratio = self._between(weeks) or self._read_daily(weeks, alone)
+                self.effects[weeks] = number(ratio * alone) if ratio else None
+            else:
+                self.effects[weeks] = alone
         return self.effects[weeks]
 
     def _resolvable(self, promise: Promise, primary: MetricPlan, units: int) -> float | None:
@@ -185,11 +191,21 @@ class Durations:
         )
         return number(float(found))
 
-    def _read_daily(self, weeks: int, alone: float) -> float | None:
-        """The effect that a confidence sequence tuned for it shows with the power; `alone` is that of one look.
+    def _between(self, weeks: int) -> float | None:
+        """The ratio of `_read_daily` between two runs whose ratios differ by little; it is all but straight in 1 / √weeks."""
+        below = max((known for known in self.ratios if known < weeks), default=None)
+        above = min((known for known in self.ratios if known > weeks), default=None)
+        if below is None or above is None or abs(self.ratios[below] - self.ratios[above]) > NEARLY_THE_SAME:
+            return None
+        here, first, last = (1.0 / math.sqrt(one) for one in (weeks, below, above))
+        part = (here - first) / (last - first)
+        return self.ratios[below] * (1.0 - part) + self.ratios[above] * part
 
-        Their ratio hardly depends on the duration, so that of the nearest run found before is the first guess. The quantile
-        of the chance is all but a straight line in the effect.
+    def _read_daily(self, weeks: int, alone: float) -> float | None:
+        """The effect that a confidence sequence tuned for it shows with the power, over that of one look, which is `alone`.
+
+        The ratio hardly depends on the duration, so that of the nearest run found before is the first guess. The quantile of
+        the chance is all but a straight line in the effect.
         """
         promise, made = self.over(weeks)
         near = min(self.ratios, key=lambda known: abs(known - weeks), default=None)
@@ -204,13 +220,25 @@ class Durations:
             guess += min(max(short / slope, -0.3 * guess), guess)
             if off < CLOSE_ENOUGH:
                 self.ratios[weeks], self.slopes[weeks] = guess, slope
-                return number(guess * alone)
+                return guess
         return None
 
 
 def with_cuped(effect: float | None, gain: float | None) -> float | None:
     """The effect with the share `gain` of the variance removed; a confidence sequence is tuned for it as well."""
     return effect * math.sqrt(1.0 - gain) if gain and effect is not None else None
+
+
+def _outside_in(durations: Sequence[int]) -> Iterator[int]:
+    """The ends first, then the middle of what lies between two, and so on."""
+    yield from dict.fromkeys((durations[0], durations[-1]))
+    between = [(0, len(durations) - 1)]
+    while between:
+        first, last = between.pop(0)
+        if last - first > 1:
+            middle = (first + last) // 2
+            yield durations[middle]
+            between += [(first, middle), (middle, last)]
 
 
 def _last_chance(promise: Promise, made: Plan) -> float | None:
