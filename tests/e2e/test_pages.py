@@ -49,7 +49,7 @@ def opened(window, address: str, **how):
         write_promise(page)
     if address in (CHECKED, REFUSED):
         check_promise(page)
-        expect(frame(page).locator("[data-register]")).to_have_count(address == CHECKED)
+        expect(frame(page).locator("[data-register]")).to_have_count(int(address == CHECKED))
     drawn(page)
     return page
 
