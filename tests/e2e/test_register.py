@@ -1,4 +1,4 @@
-"""Register, the one thing that is done from a page of our own. After `test_pages`: one more experiment is on the list."""
+"""Register, the one thing that is done from a page of our own. After `test_pages`: the list grows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SLUG = WORDS["Slug"]
 
 @contextmanager
 def switched_on(rest: Rest) -> Iterator[None]:
-    """No longer than needed: its schedule would register every file there is."""
+    """No longer than needed: its schedule registers experiments' files beside what was asked for."""
     rest.send("PATCH", f"/dags/{DAG}", {"is_paused": False})
     try:
         yield
