@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DESCRIPTIONS: dict[str, dict[str, str]] = {
     "Experiment": {
-        "slug": "the experiment's name in files, logs and addresses: lower-case letters, digits and hyphens",
+        "slug": "the name in files, logs and addresses: lower-case letters and digits, hyphens or underscores between",
         "title": "one line that people recognise",
         "hypothesis": "what changes, for whom, and which effect is expected",
         "mechanism": "why the change should move the primary metric",

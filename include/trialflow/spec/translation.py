@@ -20,7 +20,7 @@ MISSING = "is missing"
 UNKNOWN_FIELD = "is not a known field"
 
 _PATTERN_CURES = {
-    SLUG_PATTERN: "use lower-case letters, digits and single hyphens, as in new-ranker-2026",
+    SLUG_PATTERN: "use lower-case letters and digits, single hyphens or underscores between, as in new-ranker-2026",
     NAME_PATTERN: "use letters, digits and underscores, a letter first, as in error_rate",
     COLUMN_PATTERN: "give one column name: letters, digits and underscores",
     TABLE_PATTERN: "give a table name, if needed with its schema, as in analytics.events",
