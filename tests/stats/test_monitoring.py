@@ -110,6 +110,25 @@ def test_power_over_time_of_a_confidence_sequence_agrees_with_noise() -> None:
     assert_rate((z >= critical).any(axis=1), float(power[-1]))
 
 
+@pytest.mark.parametrize(("alpha", "days"), [(0.025, 364), (0.01, 182), (0.01, 364), (0.001, 364)])
+def test_power_over_a_year_of_daily_reading_agrees_with_noise(alpha: float, days: int) -> None:
+    n = np.arange(1, days + 1) * 1000.0
+    at, critical = n / n[-1], boundary(n, float(n[-1]), alpha)
+    effect = float(critical[-1]) + 0.8
+    z = sums_of_noise(at, effect=effect, seed=57, runs=10_000)
+    power = power_over_time(critical, at, effect=effect)
+    for day in (days // 2, days - 1):
+        assert_rate((z[:, : day + 1] >= critical[: day + 1]).any(axis=1), float(power[day]))
+
+
+@given(st.floats(0.0005, 0.2), st.integers(2, 364), st.floats(0.1, 1.0), st.floats(0.0, 20.0))
+@settings(max_examples=40)
+def test_no_chance_of_daily_reading_is_above_one(alpha: float, days: int, tuned: float, effect: float) -> None:
+    n = np.arange(1, days + 1) * 1000.0
+    power = power_over_time(boundary(n, float(n[-1]) * tuned, alpha), n / n[-1], effect=effect)
+    assert power[-1] <= 1.0 + 2e-4
+
+
 def test_the_expected_end_agrees_with_noise() -> None:
     bound, days = boundaries(AT, alpha=0.05).z, np.asarray([7.0, 14.0, 21.0, 28.0])
     when = decision_time(exit_probabilities(bound, AT, effect=3.0), days)

@@ -20,6 +20,7 @@ LEAST_GROWTH = 1e-4
 
 _GRID_FINENESS = 18
 _FINEST_GRID = 160
+_EVEN, _FARTHEST_EVEN = 3.0, 8.0
 _LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -46,7 +47,8 @@ def advance(density: Density, *, lower: float, upper: float, information: float,
     Either bound may be infinite: the grid then ends where no mass is.
     """
     growth = information - density.information
-    nodes, weights = _grid(lower, upper, _fineness(growth, max(following, information) - information, information))
+    kernel = _narrower_kernel(growth, max(following, information) - information, information)
+    nodes, weights = _grid(lower, upper, kernel)
     scale = math.sqrt(information / growth)
     steps = nodes[:, None] * scale - density.nodes * math.sqrt(density.information / growth)
     values = np.exp(-0.5 * steps**2) @ density.mass * (scale / math.sqrt(2.0 * math.pi))
@@ -108,17 +110,22 @@ def _log_ratio(density: Density, effect: float) -> Floats:
     return ratio
 
 
-def _fineness(growth: float, next_growth: float, information: float) -> int:
-    """Grid fineness r whose node distance, 3 / (4 r), is at most half the narrower kernel."""
-    narrowest = math.sqrt(min(growth, max(next_growth, information * LEAST_GROWTH)) / information)
-    return min(max(_GRID_FINENESS, math.ceil(1.5 / narrowest)), _FINEST_GRID)
+def _narrower_kernel(growth: float, next_growth: float, information: float) -> float:
+    """The standard deviation, in units of Z, of the narrower of the steps that lead to a look and on from it."""
+    return math.sqrt(min(growth, max(next_growth, information * LEAST_GROWTH)) / information)
 
 
-def _grid(lower: float, upper: float, fineness: int) -> tuple[Floats, Floats]:
-    """Simpson nodes and weights on (lower, upper), cut off where no mass is (Jennison & Turnbull, §19.2)."""
-    r = fineness
-    tail = 3.0 + 4.0 * np.log(r / np.arange(1, r))
-    middle = -3.0 + 3.0 * np.arange(4 * r + 1) / (2.0 * r)
+def _grid(lower: float, upper: float, kernel: float) -> tuple[Floats, Floats]:
+    """Simpson nodes and weights on (lower, upper), cut off where no mass is (Jennison & Turnbull, §19.2).
+
+    Up to |z| = 3 nodes stand at most half a kernel apart. Beyond, where their grid widens, they do so up to the bounds: many
+    looks under an effect, or a confidence sequence, whose bound stays above 3, live there.
+    """
+    r = min(max(_GRID_FINENESS, math.ceil(1.5 / kernel)), _FINEST_GRID)
+    farthest = max((abs(one) for one in (lower, upper) if math.isfinite(one)), default=0.0)
+    more = math.ceil((_evenly_to(farthest, r, kernel) - _EVEN) * r / 1.5)
+    tail = _EVEN + more * 1.5 / r + 4.0 * np.log(r / np.arange(1, r))
+    middle = -_EVEN + _EVEN * np.arange(-more, 4 * r + 1 + more) / (2.0 * r)
     points = np.concatenate([-tail, middle, tail[::-1]])
     lower, upper = max(lower, float(points[0])), min(upper, float(points[-1]))
     points = np.concatenate([[lower], points[(points > lower) & (points < upper)], [upper]])
@@ -130,6 +137,13 @@ def _grid(lower: float, upper: float, fineness: int) -> tuple[Floats, Floats]:
     weights[:-1:2] += width / 6.0
     weights[2::2] += width / 6.0
     return nodes, weights
+
+
+def _evenly_to(bound: float, fineness: int, kernel: float) -> float:
+    """How far from zero nodes stand evenly: 3, or the bound where the widening tail would be too coarse for the kernel."""
+    reach = min(bound, _FARTHEST_EVEN)
+    coarsest = 2.0 / fineness * math.exp((reach - _EVEN) / 4.0)
+    return reach if reach > _EVEN and coarsest > kernel / 2.0 else _EVEN
 
 
 def _log_sum(terms: Floats) -> float:
