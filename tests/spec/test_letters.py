@@ -31,6 +31,10 @@ SEEN = [
         f"{SCOTLAND}{SCOTLAND}",
         "\U0001f3f4",
         "한국어",
+        "ភាសា\u200bខ្មែរ",
+        "ภาษา\u200bไทย",
+        "\u115f\u1161",
+        "\u1100\u1160\u11a8",
     ),
 ]
 TEXTS = ("title", "hypothesis", "mechanism", "owner", "audience")
@@ -159,3 +163,8 @@ def test_a_promise_that_was_locked_before_is_still_read() -> None:
 
 def test_half_a_letter_is_unseen() -> None:
     assert is_unseen("\ud83d")
+
+
+@pytest.mark.parametrize("text", ["a\u200bnn", "\u200bภาษา", "ภาษา\u200b", "ann\u115f", "\u115f\u1160", "a\u1160"])
+def test_what_a_script_needs_is_refused_where_it_does_not_need_it(text: str) -> None:
+    assert unseen_problems("x.yaml", "owner", text)

@@ -2,8 +2,9 @@
 
 Bidirectional controls turn the order of letters around, so that a reader takes a text for another one (the attack is
 described as "Trojan Source", Boucher and Anderson 2021, CVE-2021-42574); control characters do whatever a terminal likes;
-between letters that have no width or no ink two names look alike, and tags hide whole sentences. What writing needs stays:
-marks and joiners of letters and signs, accents, variants of signs, and tags where they make a flag.
+with characters that have no width or no ink two names look alike, and tags hide whole sentences. What writing needs stays:
+marks and joiners of letters and signs, accents, variants of signs, tags where they make a flag, the break between words of
+scripts without spaces, and the fillers of syllables in Old Korean.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ FILLERS = frozenset(map(chr, (0x115F, 0x1160, 0x3164, 0xFFA0)))
 TAGS = frozenset(map(chr, range(0xE0000, 0xE0080)))
 FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,7}\U000e007f")
 """The black flag with a region's code in tags (UTS #51, ED-14a; the code is a `unicode_subdivision_id` of UTS #35)."""
+BREAK = re.compile("(?<=[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b(?=[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])")
+"""Between two letters of Thai, Lao, Burmese or Khmer, where it stands for the end of a word."""
+SYLLABLE = re.compile("\u115f(?=[\u1161-\u11a7])|(?<=[\u1100-\u115e])\u1160")
+"""A filler that stands for the missing first or middle letter of a syllable (Unicode, §3.12)."""
+NEEDED = re.compile("|".join(one.pattern for one in (FLAG, BREAK, SYLLABLE)))
 UNSEEN = TURNING | EMPTY | FILLERS | TAGS
 KEPT = frozenset("\n\r\t")
 MOST_NAMED = 3
@@ -50,7 +56,7 @@ def unseen_problems(where: str, field: str, text: str) -> list[Problem]:
 def _first_places(text: str) -> dict[str, int]:
     """Where each character that nobody sees stands first, counted from 0, in their order."""
     found: dict[str, int] = {}
-    for place, letter in enumerate(FLAG.sub(lambda flag: "-" * len(flag.group(0)), text)):
+    for place, letter in enumerate(NEEDED.sub(lambda kept: "-" * len(kept.group(0)), text)):
         if is_unseen(letter):
             found.setdefault(letter, place)
     return found
