@@ -120,6 +120,12 @@ def test_fields_that_are_indented_stay_in_line() -> None:
     assert found.startswith("  # mine\n")
 
 
+def test_long_words_stay_in_line_too() -> None:
+    long = "Visitors find more of what they look for, and sooner. " * 5 + "- and: so # on"
+    found = written("  slug: one\n  hypothesis: short\n", {"hypothesis": long, "owner": long})
+    assert yaml.safe_load(found) == {"slug": "one", "hypothesis": long, "owner": long}
+
+
 @given(st.text(st.sampled_from("ab:&*-#'\"\n {}[]|>?,"), max_size=40), st.sampled_from(["owner", "a", "title"]))
 def test_whatever_the_text_nothing_but_the_words_is_changed(text: str, field: str) -> None:
     kept, problems = with_words(text, {field: "Ann"}, "a test")

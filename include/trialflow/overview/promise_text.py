@@ -67,7 +67,7 @@ def offers(reader: Reader) -> dict[str, tuple[str, ...]]:
 
 def words_in(text: str) -> dict[str, str]:
     """Field → what the text says there; a field that is missing or no text is left out."""
-    found = {path: node for path, node in _nodes(text) if isinstance(node, yaml.ScalarNode)}
+    found = {path: node for path, node in _nodes(_root(text)) if isinstance(node, yaml.ScalarNode)}
     return {
         one.field: "" if node.tag == NULL else node.value for one in WORDS if (node := found.get(one.field)) is not None
     }
@@ -127,13 +127,14 @@ def _section(page: dict[str, Any], path: Iterable[str]) -> dict[str, Any] | None
 
 
 def _written(text: str, words: Mapping[str, str]) -> str:
-    nodes = dict(_nodes(text))
+    root = _root(text)
+    nodes = dict(_nodes(root))
     if not nodes and text.strip():
         return text
-    flow, indent = bool(text.strip()) and _in_braces(text), _indent(text)
+    flow, indent = _in_braces(root), root.start_mark.column if root else 0
     places = [(nodes[field], field, value) for field, value in words.items() if field in nodes]
     for node, field, value in sorted(places, key=lambda place: place[0].start_mark.index, reverse=True):
-        text = _replaced(text, node, value, quoted=flow or "." in field)
+        text = _replaced(text, node, value, quoted=flow or indent > 0 or "." in field)
     missing = {field: value for field, value in words.items() if field not in nodes and "." not in field}
     if missing and not flow:
         added = textwrap.indent(write_yaml(missing), " " * indent)
@@ -143,21 +144,19 @@ def _written(text: str, words: Mapping[str, str]) -> str:
 
 def _replaced(text: str, node: yaml.Node, value: str, *, quoted: bool) -> str:
     start, end = node.start_mark.index, node.end_mark.index
-    written = json.dumps(value, ensure_ascii=False) if quoted else write_yaml({"x": value}).removeprefix("x:").strip()
+    written = _quoted(value) if quoted else write_yaml({"x": value}).removeprefix("x:").strip()
     space = "" if text[:start].endswith((" ", "\n")) else " "
     # A block of lines ends where the next field begins.
     rest = "\n" if text[start:end].endswith("\n") else ""
     return f"{text[:start]}{space}{written}{rest}{text[end:]}"
 
 
-def _indent(text: str) -> int:
-    """Spaces before each field of the promise."""
-    root = _root(text)
-    return root.start_mark.column if isinstance(root, yaml.MappingNode) else 0
+def _quoted(value: str) -> str:
+    """On one line, which means the same at every indent."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\x7f")
 
 
-def _in_braces(text: str) -> bool:
-    root = _root(text)
+def _in_braces(root: yaml.Node | None) -> bool:
     return isinstance(root, yaml.MappingNode) and bool(root.flow_style)
 
 
@@ -169,10 +168,10 @@ def _root(text: str) -> yaml.Node | None:
     return found
 
 
-def _nodes(text: str) -> Iterator[tuple[str, yaml.Node]]:
+def _nodes(root: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
     """Every field by its dotted path, as deep as the words lie."""
     wanted = {parent for one in WORDS for parent in _parents(one.field)}
-    waiting: list[tuple[str, yaml.Node | None]] = [("", _root(text))]
+    waiting: list[tuple[str, yaml.Node | None]] = [("", root)]
     while waiting:
         path, node = waiting.pop()
         if not isinstance(node, yaml.MappingNode):
