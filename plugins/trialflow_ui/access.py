@@ -21,7 +21,10 @@ READERS = [
 """Dependencies of the whole application: no route or asset answers anybody else."""
 
 READERS_OF_THE_DAG = [Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
-"""For a route that asks Airflow about a run: who may not read runs of the DAG that `dag_id` names learns nothing of them."""
+"""For a route that asks Airflow about a run: who may not read runs of the DAG that `dag_id` names learns nothing of them.
+
+The runs of Trialflow's own DAGs that an experiment's page lists belong to its record: who may read the pages sees them.
+"""
 
 
 def may_act(user: GetUserDep) -> bool:
