@@ -42,6 +42,16 @@ def test_planning_the_effect_of_a_point_gives_the_promised_power(workspace: Work
         assert result(workspace, **typed | there).chance == pytest.approx(asked, abs=0.001)
 
 
+def test_effects_of_long_daily_reading_fall_and_chances_rise_up_to_one(workspace: Workspace) -> None:
+    curve = result(workspace, **DAILY | {"treatments": "3", "effect": "5%", "weeks": "38"}).curve
+    effects = [point.effect for point in curve if point.effect is not None]
+    assert curve[-1].weeks > 45
+    assert len(effects) >= len(curve) - 1
+    assert effects == sorted(effects, reverse=True)
+    assert [point.chance for point in curve] == sorted(point.chance for point in curve)
+    assert curve[-1].chance <= 1.0
+
+
 def test_reading_every_day_shows_less_than_one_look(workspace: Workspace) -> None:
     daily, once = result(workspace, **DAILY, weeks="9").curve, result(workspace, **TYPED, weeks="9").curve
     one_look = {one.weeks: one.effect for one in once}
