@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from trialflow.memo import words
 from trialflow.memo.words import short_day
+from trialflow.overview.days import short_days
 from trialflow_ui.entry import PREFIX
 
 HERE = Path(__file__).resolve().parent
@@ -42,6 +43,7 @@ def environment() -> Environment:
     made.filters |= {
         "day": words.day,
         "short_day": short_day,
+        "short_days": short_days,
         "percent": words.percent,
         "whole": words.whole,
         "p": words.p_value,

@@ -20,6 +20,7 @@ from trialflow.overview.days import short_days, with_short_days
         ("units active up to 2026-01-04T10:00", "units active up to 2026-01-04T10:00"),
         ("It may rain, 31 of 100 times", "It may rain, 31 of 100 times"),
         ("key 2026-01-28-7", "key 2026-01-28-7"),
+        ("ranker-2026-01-28 began", "ranker-2026-01-28 began"),
         ("until 2026-02-30, from 2026-03-01", "until 2026-02-30, from 1 Mar 2026"),
         ("year 0000-01-01", "year 0000-01-01"),
         ("٢٠٢٦-01-28", "٢٠٢٦-01-28"),

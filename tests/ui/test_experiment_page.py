@@ -15,6 +15,7 @@ import pytest
 
 from tests.memo import scenes
 from tests.overview.records import day, dossier_of, recorded
+from trialflow.checks.finding import Status
 from trialflow.overview.dossier import Archive
 from trialflow.overview.experiment import Detail, detail
 from trialflow.overview.finding import finding_page
@@ -108,6 +109,16 @@ def test_what_people_write_is_shown_as_they_wrote_it_and_nothing_else(tmp_path: 
         assert "{{ 7 * 7 }}" in text
         assert not any(name.startswith("on") for _, attributes in page.found for name in attributes)
         assert "&lt;/script&gt;" in text
+
+
+def test_days_in_what_was_found_are_written_as_the_page_writes_them(tmp_path: Path) -> None:
+    scene = scenes.ship()
+    told = "Rows of 2026-03-04 are missing."
+    findings = tuple(replace(one, status=Status.WARN, headline=told, next_step=told) for one in scene.findings)
+    registry = recorded(tmp_path, replace(scene, findings=findings))
+    for text in (rendered(registry), finding_text(registry, "srm", scene.decision.as_of)):
+        assert "Rows of 4 Mar 2026 are missing." in text
+        assert told not in text
 
 
 def test_scripts_are_files_and_data_is_json(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ MONTHS = (
     "December",
 )
 SMALLEST_P = 0.0001
-ISO_DAY = re.compile(r"\b\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b(?![-\d])")
+ISO_DAY = re.compile(r"(?<![\w-])\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\b(?![-\d])")
 MOST_DECIMALS = 8
 
 

@@ -157,7 +157,7 @@ def detail(dossier: Dossier, *, today: date) -> Detail:
         steps=life_steps(promise, dossier.events, here.life, today=today),
         parts=_parts(dossier, extended=here.life.extended),
         nothing_yet=_nothing_yet(promise, here.life) if "effects" not in dossier.newest else "",
-        ramp=_ramp(dossier),
+        ramp=ramp_of(dossier.promise, dossier.events, dossier.newest),
         fields=promised_fields(dossier.versions[-1].document, dossier.amendments),
         deviations=with_short_days(_deviations(dossier)),
         versions=len(dossier.versions),
@@ -229,13 +229,6 @@ def _parts(dossier: Dossier, *, extended: bool) -> tuple[Part, ...]:
         curves = (information_curve(dossier, extended=extended) if shown else None, planned_power_curve(dossier))
         parts.append(replace(power, curves=tuple(curve for curve in curves if curve)))
     return tuple(parts)
-
-
-def _ramp(dossier: Dossier) -> Ramp | None:
-    ramp = ramp_of(dossier.promise, dossier.events, dossier.newest)
-    gates = ramp.gates if ramp else ()
-    told = tuple(replace(one, headline=short_days(one.headline), next_step=short_days(one.next_step)) for one in gates)
-    return replace(ramp, gates=told) if ramp else None
 
 
 def _integrity(promise: Promise, evidence: Evidence) -> Section:
