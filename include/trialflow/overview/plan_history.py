@@ -17,11 +17,12 @@ from trialflow.spec.catalog import Catalog
 from trialflow.spec.metric import MetricKind
 from trialflow.spec.promise import Plan, PlannedCap, Promise
 from trialflow.spec.source import UnitSource
+from trialflow.stages.preregistration import past_of
 from trialflow.stages.workspace import Workspace
 from trialflow.stats.cuped import adjust
 from trialflow.stats.moments import JointMoments
 from trialflow.warehouse.caps import capped_by_quantile, pooled_caps
-from trialflow.warehouse.history import HISTORY_DAYS, history
+from trialflow.warehouse.history import HISTORY_DAYS
 from trialflow.warehouse.summary import HistorySummary
 
 BASES_THAT_MEASURE = ("", "warehouse")
@@ -112,20 +113,22 @@ def measured(workspace: Workspace, promise: Promise, drafted: Draft) -> Measured
         why = f"source {promise.source.name} holds {promise.source.grain.value}, not the units before an experiment"
         return Measured(why_not=why)
     before = drafted.through + timedelta(days=1)
-    origin = f"{HISTORY_DAYS} days before {before}"
     period = f"{HISTORY_DAYS} days of the warehouse before {short_day(before)}"
     asked = _restricted(promise, promise.source, drafted.part) if drafted.part else promise
     try:
         caps = pooled_caps(asked, capped_by_quantile(asked), workspace.connections, before=before, days=HISTORY_DAYS)
-        capped = replace(asked, plan=Plan(caps=caps))
-        found = history(capped, workspace.connections, before=before, days=HISTORY_DAYS)
+        past = past_of(workspace, replace(asked, plan=Plan(caps=caps)), drafted.through)
     except (WarehouseError, NotSupportedError) as error:
         return Measured(why_not=public_reason(error))
-    known = {name: one for name, one in baselines(capped, found, origin).items() if one.origin == origin}
-    rate = max((float(one.units_per_day) for one in found), default=0.0) or None
+    known = {name: one for name, one in past.baselines.items() if one.origin == past.origin}
     why = "" if known else f"nobody is in the population of {promise.source.name} in the {period}"
     return Measured(
-        baselines=known, units_per_day=rate, caps=caps, gains=dict(_gains(promise, found)), period=period, why_not=why
+        baselines=known,
+        units_per_day=past.units_per_day,
+        caps=caps,
+        gains=dict(_gains(promise, past.summaries)),
+        period=period,
+        why_not=why,
     )
 
 

@@ -32,6 +32,7 @@ from trialflow.stages.telling import amendments_of, keep_memo, message_of
 from trialflow.stages.workspace import Workspace, registered
 from trialflow.warehouse.caps import capped_by_quantile, pooled_caps
 from trialflow.warehouse.history import HISTORY_DAYS, history
+from trialflow.warehouse.summary import HistorySummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,20 @@ class Accepted:
     promise: Promise
     as_of: date
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What the warehouse tells of the HISTORY_DAYS days before a promise: summaries, and what a plan takes from them.
+
+    `baselines` are by metric, those that the promise states among them; `origin` names what was measured here.
+    `units_per_day` are new units, None where nobody came.
+    """
+
+    origin: str
+    summaries: tuple[HistorySummary, ...]
+    baselines: Mapping[str, Baseline]
+    units_per_day: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +100,20 @@ def check(workspace: Workspace, registry: Registry, offer: Offer, *, today: date
 def last_known_day(experiment: Experiment, today: date) -> date:
     """The last complete day before both the registration and the start: what may be known when a promise is made."""
     return min(today, experiment.calendar.first_day) - timedelta(days=1)
+
+
+def past_of(workspace: Workspace, promise: Promise, known_through: date) -> Past:
+    """Read the days up to `known_through`. Raises WarehouseError, and NotSupportedError for a source without a population."""
+    before = known_through + timedelta(days=1)
+    origin = f"{HISTORY_DAYS} days before {before}"
+    summaries = history(promise, workspace.connections, before=before, days=HISTORY_DAYS)
+    per_day = max((float(one.units_per_day) for one in summaries), default=0.0)
+    return Past(
+        origin=origin,
+        summaries=summaries,
+        baselines=baselines(promise, summaries, origin),
+        units_per_day=per_day or None,
+    )
 
 
 def _admitted(workspace: Workspace, registry: Registry, offer: Offer, today: date) -> Promise:
@@ -159,17 +188,13 @@ def _caps_on_record(registry: Registry, promise: Promise, wanted: Sequence[Metri
 
 
 def _planned(workspace: Workspace, promise: Promise, known_through: date) -> Plan:
-    before = known_through + timedelta(days=1)
-    measured: dict[str, Baseline] = {}
-    units_per_day = None
+    stated = baselines(promise, (), "")
+    past = None
     if isinstance(promise.source, UnitSource) and promise.source.population is not None:
-        origin = f"{HISTORY_DAYS} days before {before}"
-        summaries = history(promise, workspace.connections, before=before, days=HISTORY_DAYS)
-        measured = baselines(promise, summaries, origin)
-        per_day = [float(summary.units_per_day) for summary in summaries]
-        units_per_day = max(per_day, default=0.0) or None
-    known = measured | baselines(promise, (), "")
-    return replace(plan(promise, known, units_per_day=units_per_day), caps=promise.plan.caps)
+        past = past_of(workspace, promise, known_through)
+    known = {**past.baselines, **stated} if past else stated
+    made = plan(promise, known, units_per_day=past.units_per_day if past else None)
+    return replace(made, caps=promise.plan.caps)
 
 
 def _tuning_problems(experiment: Experiment, made: Plan, where: str) -> tuple[Problem, ...]:
