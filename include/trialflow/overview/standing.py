@@ -214,16 +214,12 @@ def _late_since(promise: Promise, life: Life, events: Sequence[Event], seen: dat
     Nobody looks during a pause or before the present life has begun to run, and nothing is owed after the day that the
     final analysis is due for.
     """
-    if life.stage is not Stage.RUNNING or life.paused or promise.experiment.replay:
+    if not life.monitored or promise.experiment.replay:
         return None
     calendar = promise.experiment.calendar
     first = max(seen + timedelta(days=1), calendar.first_day) if seen else calendar.first_day
     last = min(today - GRACE, calendar.final_day(extended=life.extended), life.analysis_due or date.max)
-    return next((day for day in days(first, last) if _is_to_be_seen(fold(events, calendar, day))), None)
-
-
-def _is_to_be_seen(life: Life) -> bool:
-    return life.stage is Stage.RUNNING and not life.paused
+    return next((day for day in days(first, last) if fold(events, calendar, day).monitored), None)
 
 
 def _late(since: date) -> str:

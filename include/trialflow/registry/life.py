@@ -66,6 +66,11 @@ class Life:
     extended: bool = False
     analysis_due: date | None = None
 
+    @property
+    def monitored(self) -> bool:
+        """Whether the day is to be looked at: it runs, and nobody has paused it."""
+        return self.stage is Stage.RUNNING and not self.paused
+
 
 def stage(events: Iterable[Event], calendar: Calendar, as_of: date) -> Stage:
     """The stage at the end of the day `as_of`."""

@@ -21,7 +21,7 @@ from trialflow.checks.lock import lock
 from trialflow.checks.srm import looks_wrong, srm
 from trialflow.decision import Due, Verdict, dues
 from trialflow.errors import PromiseError
-from trialflow.registry import Event, EventKind, Registry, Stage, fold, since_reopening
+from trialflow.registry import Event, EventKind, Registry, fold, since_reopening
 from trialflow.spec.amendment import Difference, differences
 from trialflow.spec.experiment import Calendar
 from trialflow.spec.fingerprint import document, fingerprint
@@ -88,7 +88,7 @@ def is_running(registry: Registry, slug: str, as_of: date) -> bool:
     stopped = _stopped_on(events, calendar)
     last = min(calendar.final_day(extended=True), stopped or date.max)
     life = fold([event for event in events if event.kind in ENTRIES_AND_EXITS], calendar, as_of)
-    return calendar.first_day <= as_of <= last and life.stage is Stage.RUNNING and not life.paused
+    return calendar.first_day <= as_of <= last and life.monitored
 
 
 def _stopped_on(events: Sequence[Event], calendar: Calendar) -> date | None:
