@@ -130,7 +130,7 @@ def check_promise(
     except (WarehouseError, NotSupportedError) as error:
         cure = "state the baselines in the promise, or have the warehouse answer"
         problems = (Problem(where=WHERE, field="source", value="", message=public_reason(error), cure=cure),)
-    on_record = accepted is not None and accepted.promise.slug in registry().slugs()
+    on_record = accepted is not None and accepted.promise.slug in view.promises()
     return _promise_page(
         request,
         view,
